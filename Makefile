@@ -1,0 +1,40 @@
+# `make help` lists the targets. Everything runs in .venv, which the first target that needs it builds.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help install up test lint lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/.installed ## build .venv from requirements.lock
+
+# uv itself is in the lock, so that a sync does not remove it; pip only brings the first copy.
+.venv/.installed: requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@touch $@
+
+up: install ## start PostgreSQL, Redis, the API and the worker; Ctrl-C stops them
+	@exec $(BIN)/python -m bcraftd.embedded.up
+
+test: install ## run the whole test suite against real servers of its own
+	@$(BIN)/python -m pytest
+
+lint: install ## ruff, mypy, import-linter, bandit
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml bcraftd accounts inventory market environment leaderboard
+
+lock: install ## write requirements.lock again from pyproject.toml (PACKAGE=name upgrades one)
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--group dev $(if $(PACKAGE),--upgrade-package $(PACKAGE)) pyproject.toml --output-file requirements.lock
+
+clean: ## remove the servers' data, the environment and every cache (stop `make up` first)
+	@rm -rf .bcraftd .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
