@@ -1,0 +1,122 @@
+"""The base of every view: a view parses, calls one service or selector, and answers."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from bcraftd import ratelimits
+from bcraftd.cache.entry import Answer, encode
+from bcraftd.errors import Refusal, invalid
+from bcraftd.fields import Empty, StrictSerializer, body_values, query_values
+from bcraftd.identity import Principal
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+class ApiView(APIView):
+    """For signed-in players. `limit` names the rate limit of its POST."""
+
+    http_method_names = ["get", "head", "post", "delete"]
+    limit: str | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.limit is not None and request.method == "POST":
+            ratelimits.check_named(request._request, self.limit)
+        if request.method not in ("GET", "HEAD"):
+            query_values(request._request, Empty)
+
+    @property
+    def player(self) -> Principal:
+        """Who is signed in."""
+        user = self.request.user
+        assert isinstance(user, Principal)
+        return user
+
+    def query(self, kind: type[StrictSerializer] = Empty) -> dict[str, Any]:
+        """The validated query string."""
+        return query_values(self.request._request, kind)
+
+    def body(self, kind: type[StrictSerializer] = Empty) -> dict[str, Any]:
+        """The validated body."""
+        return body_values(self.request.data, kind)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        # DRF turns 401 into 403 where a view has no authenticator; our handler knows better.
+        handler = self.get_exception_handler()
+        response = handler(exc, self.get_exception_handler_context())
+        if response is None:
+            self.raise_uncaught_exception(exc)
+        return response  # type: ignore[return-value]
+
+
+class PublicView(ApiView):
+    """For everybody. A token is not looked at, so that an old one does not shut anybody out of a public page."""
+
+    authentication_classes: Sequence[Any] = ()
+    permission_classes = (AllowAny,)
+
+
+def json_answer(data: Any, status: int = 200) -> HttpResponse:
+    """An answer that is not cached."""
+    response = HttpResponse(encode(data), status=status, content_type="application/json")
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def etag_of(body: bytes) -> str:
+    """A weak ETag of the data without `source`."""
+    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def _matches(request: HttpRequest, etag: str) -> bool:
+    """RFC 9110, 13.1.2: weak comparison with any of the given tags, or `*`."""
+    given = request.META.get("HTTP_IF_NONE_MATCH", "")
+    return given.strip() == "*" or etag[3:-1] in _ETAG.findall(given)
+
+
+def cached_answer(request: Request, answer: Answer | None, *, private: bool = False, source: bool = False) -> HttpResponse:
+    """An answer of the cache as it stands, bytes in and bytes out. None is a 404.
+
+    `source` splices `"source":"cache"|"database"` in front, the one thing that differs between hit and miss.
+    """
+    if answer is None:
+        raise Refusal("not_found")
+    etag = etag_of(answer.body)
+    if _matches(request._request, etag):
+        response = HttpResponse(status=304)
+        del response["Content-Type"]
+    else:
+        body = b'{"source":"' + answer.source.encode() + b'",' + answer.body[1:] if source else answer.body
+        response = HttpResponse(body, content_type="application/json")
+    response["X-Cache"] = answer.outcome
+    response["ETag"] = etag
+    response["Cache-Control"] = f"{'private' if private else 'public'}, no-cache"
+    if private:
+        response["Vary"] = "Authorization"
+    return response
+
+
+def check_idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key, None where there is none. Raises Refusal `invalid` for a malformed one."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise invalid("Idempotency-Key", "1 to 255 visible ASCII characters are expected.")
+    return key
+
+
+class IdempotentMixin:
+    """For writes that spend or move anything: the key is looked at before anything else happens."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        if request.method == "POST":
+            check_idempotency_key(request)

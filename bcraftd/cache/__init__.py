@@ -1,0 +1,8 @@
+"""The cache engine: mechanism only. It knows no domain app; each app declares its entries in its own cache.py."""
+
+from bcraftd.cache.behind import WriteBehind
+from bcraftd.cache.entry import Answer, Entry, Fresh, When
+from bcraftd.cache.fill import WriteThrough
+from bcraftd.cache.invalidation import changed, register
+
+__all__ = ["Answer", "Entry", "Fresh", "When", "WriteBehind", "WriteThrough", "changed", "register"]

@@ -1,0 +1,109 @@
+"""What Redis does in one step, in its own language. Each script touches only the keys that it is given."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+# Filters and pages of one list that are kept at a time. A client that makes up query strings fills this, not Redis.
+MAX_VARIANTS = 200
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script's text and the name under which Redis remembers it."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Redis names scripts by SHA-1; nothing is secured by it.
+        object.__setattr__(self, "sha", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest())
+
+
+READ_VARIANT = Script("""
+return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('GET', KEYS[2])}
+""")
+
+# KEYS lease, generation ('' where the family has none). ARGV variant, token, milliseconds, new generation.
+# A lease is '<expiry> <token>' in a hash field, because several variants of one key may be filled at once and
+# a field has no expiry of its own in Redis 7.2.
+LEASE = Script("""
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held and tonumber(string.match(held, '^%d+')) > now then
+  return {0, ''}
+end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d %s', now + ARGV[3], ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local generation = ''
+if KEYS[2] ~= '' then
+  redis.call('SET', KEYS[2], ARGV[4], 'NX')
+  generation = redis.call('GET', KEYS[2])
+end
+return {1, generation}
+""")
+
+RELEASE = Script("""
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held and string.match(held, ' (.*)$') == ARGV[2] then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+end
+return 1
+""")
+
+# KEYS value, lease, generation. ARGV variant, token, body, ttl ms, hashed, generation, most variants.
+# All variants of a key live no longer than the first that was stored: a field has no expiry of its own.
+FILL = Script("""
+local held = redis.call('HGET', KEYS[2], ARGV[1])
+if not held or string.match(held, ' (.*)$') ~= ARGV[2] then
+  return 0
+end
+redis.call('HDEL', KEYS[2], ARGV[1])
+if KEYS[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[6] then
+  return 0
+end
+if ARGV[5] == '0' then
+  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+  return 1
+end
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[7]) and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+  return 0
+end
+local left = redis.call('PTTL', KEYS[1])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+if left < 0 or tonumber(ARGV[4]) < left then
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+return 1
+""")
+
+# KEYS n values, their n leases, generations. ARGV n, then a new token for each generation.
+DROP = Script("""
+local n = tonumber(ARGV[1])
+local dropped = 0
+for i = 1, n do
+  dropped = dropped + redis.call('UNLINK', KEYS[i])
+  redis.call('UNLINK', KEYS[n + i])
+end
+for i = 2 * n + 1, #KEYS do
+  redis.call('SET', KEYS[i], ARGV[i - 2 * n + 1])
+end
+return dropped
+""")
+
+COUNT = Script("""
+local count = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  left = tonumber(ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+return {count, left}
+""")
+
+# KEYS hash. Takes everything out at once, so that what is written afterwards is counted for the next time.
+TAKE = Script("""
+local all = redis.call('HGETALL', KEYS[1])
+redis.call('UNLINK', KEYS[1])
+return all
+""")

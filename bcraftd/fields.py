@@ -1,0 +1,104 @@
+"""Serializer fields and bases that take nothing for anything else: `true` and `"1"` are not numbers in a body."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework import serializers
+
+MAX_ID = 2**63 - 1
+MAX_AMOUNT = 2**53 - 1
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+
+
+class BodyInteger(serializers.IntegerField):
+    """A JSON number without fraction."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return data
+
+
+class QueryInteger(serializers.IntegerField):
+    """Decimal digits in a query string."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, str) or not _INTEGER.fullmatch(data):
+            self.fail("invalid")
+        return int(data)
+
+
+class QueryFlag(serializers.BooleanField):
+    """`true` or `false` in a query string."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if data not in ("true", "false"):
+            self.fail("invalid", input=data)
+        return bool(data == "true")
+
+
+class Text(serializers.CharField):
+    """A JSON string; a number or `true` is not one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BodyId(BodyInteger):
+    """The id of a row, in a body."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_ID, **options)
+
+
+class QueryId(QueryInteger):
+    """The id of a row, in a query string."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_ID, **options)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know, so that a misspelt one is not silently ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [str(name) for name in data if name not in self.fields]
+            if unknown:
+                message = serializers.ErrorDetail("This field is not known.", code="unknown")
+                raise serializers.ValidationError({name: [message] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Empty(StrictSerializer):
+    """No field at all: for a call that takes no body or no query."""
+
+
+class Page(StrictSerializer):
+    """The paging parameters of every list."""
+
+    limit = QueryInteger(min_value=1, max_value=100, default=50)
+    cursor = serializers.CharField(required=False, max_length=512)
+
+
+def query_values(request: HttpRequest, kind: type[StrictSerializer]) -> dict[str, Any]:
+    """The query string as validated values. Raises ValidationError, also for a parameter given twice."""
+    repeated = [name for name, values in request.GET.lists() if len(values) > 1]
+    if repeated:
+        raise serializers.ValidationError({name: ["This parameter is given twice."] for name in repeated})
+    serializer = kind(data=request.GET.dict())
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def body_values(data: Any, kind: type[StrictSerializer]) -> dict[str, Any]:
+    """The parsed body as validated values. Raises ValidationError, also where it is not an object."""
+    if not isinstance(data, Mapping):
+        raise serializers.ValidationError({"body": ["The body must be a JSON object."]})
+    serializer = kind(data=dict(data))
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)

@@ -1,0 +1,43 @@
+"""The client's address, believed from X-Forwarded-For only where a trusted proxy wrote it."""
+
+import ipaddress
+from collections.abc import Mapping
+
+from django.conf import settings
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return None
+
+
+def _trusted(address: Address | None) -> bool:
+    return address is not None and any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def client_address(meta: Mapping[str, str]) -> str:
+    """The address of who made the request, as text.
+
+    Walks X-Forwarded-For from its right end, where our own proxies write, to the first address that is not a
+    trusted proxy. What stands left of that was written by the client and is not believed.
+    """
+    peer = _parse(meta.get("REMOTE_ADDR", ""))
+    if peer is None:
+        return "0.0.0.0"  # noqa: S104 - a name for "unknown" (a unix socket), nothing is bound to it
+    for hop in reversed(meta.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        if not _trusted(peer):
+            break
+        further = _parse(hop)
+        if further is None:
+            break
+        peer = further
+    return str(peer)
+
+
+def from_trusted_proxy(meta: Mapping[str, str]) -> bool:
+    """Whether the connection itself comes from a trusted proxy."""
+    return _trusted(_parse(meta.get("REMOTE_ADDR", "")))

@@ -1,0 +1,113 @@
+"""Limits on requests: the general one in one Redis call, the named ones by django-ratelimit.
+
+A counter is a fixed window that ends by itself: the script that counts also sets the expiry, so that no crash
+between the two can lock anybody out. With Redis gone each process counts for itself, which holds a single
+client to the limit times the number of processes.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+from django_ratelimit.core import get_usage
+
+from bcraftd.cache import store
+from bcraftd.errors import Refusal
+
+NAMED = {
+    "craft": "RATE_LIMIT_CRAFT",
+    "gather": "RATE_LIMIT_GATHER",
+    "login": "RATE_LIMIT_LOGIN",
+    "register": "RATE_LIMIT_REGISTER",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Where a caller stands: requests allowed and counted in the window, seconds until it ends."""
+
+    limit: int
+    count: int
+    reset: int
+
+    @property
+    def exceeded(self) -> bool:
+        return self.count > self.limit
+
+    def headers(self) -> dict[str, str]:
+        """The X-RateLimit headers."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(self.limit - self.count, 0)),
+            "X-RateLimit-Reset": str(self.reset),
+        }
+
+    def retry_headers(self) -> dict[str, str]:
+        """The X-RateLimit headers and Retry-After."""
+        return {**self.headers(), "Retry-After": str(max(self.reset, 1))}
+
+
+class ProcessCounter:
+    """Fixed windows in this process's memory, for as long as Redis is away. Bounded."""
+
+    MAX_KEYS = 10_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def count(self, key: str, window: int) -> tuple[int, int]:
+        """Counts one; returns the count and the seconds that the window has left."""
+        now = time.monotonic()
+        with self._lock:
+            ends, count = self._windows.get(key, (0.0, 0))
+            if ends <= now:
+                ends, count = now + window, 0
+            if len(self._windows) >= self.MAX_KEYS:
+                self._windows = {name: value for name, value in self._windows.items() if value[0] > now}
+                if len(self._windows) >= self.MAX_KEYS:
+                    self._windows.clear()
+            self._windows[key] = (ends, count + 1)
+        return count + 1, max(int(ends - now), 1)
+
+
+_fallback = ProcessCounter()
+
+
+def who(request: HttpRequest) -> str:
+    """Who is counted: the player where the token is good, else the client's address."""
+    principal = getattr(request, "principal", None)
+    return f"player:{principal.id}" if principal is not None else f"address:{request.META['REMOTE_ADDR']}"
+
+
+def count_request(caller: str) -> Usage:
+    """Counts one request against the general limit."""
+    limit, window = settings.RATE_LIMIT_DEFAULT
+    try:
+        count, reset = store.count_in_window(f"rl:all:{caller}", window)
+    except store.StoreDown:
+        count, reset = _fallback.count(f"all:{caller}", window)
+    return Usage(limit, count, reset)
+
+
+def check_named(request: HttpRequest, name: str) -> None:
+    """Counts one call of a limited kind (a key of NAMED). Raises Refusal `rate_limited` past the limit."""
+    rate = getattr(settings, NAMED[name])
+    if rate is None:
+        return
+    caller = who(request)
+    try:
+        found = store.guarded(
+            lambda: get_usage(request, group=name, key=lambda group, request: caller, rate=rate, increment=True)
+        )
+    except store.StoreDown:
+        found = None
+    if found is None:
+        count, reset = _fallback.count(f"{name}:{caller}", rate[1])
+        usage = Usage(rate[0], count, reset)
+    else:
+        usage = Usage(found["limit"], found["count"], max(found["time_left"], 1))
+    if usage.exceeded:
+        raise Refusal("rate_limited", headers=usage.retry_headers())

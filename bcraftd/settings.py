@@ -1,0 +1,358 @@
+"""All settings. They come from the environment, then `.env`, then `.bcraftd/env` (what `make up` wrote).
+
+A missing secret or a malformed value stops the start with the setting's name, because a server that guesses
+is found out by its players.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bcraftd.config import Config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The tests set this to "off", so that a developer's own .env cannot change what they test.
+_files = os.environ.get("BCRAFTD_ENV_FILES") != "off"
+env = Config(*([BASE_DIR / ".env", BASE_DIR / ".bcraftd" / "env"] if _files else []))
+
+# --- Secrets and where we are reachable -------------------------------------------------------------------
+
+SECRET_KEY = env.secret("SECRET_KEY")
+JWT_SIGNING_KEY = env.secret("JWT_SIGNING_KEY")
+DEBUG = env.flag("DEBUG", False)
+BIND = env.text("BIND", "127.0.0.1")
+PORT = env.number("PORT", 8000, 1, 65535)
+WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+
+# --- Applications -----------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "pgtrigger",
+    "csp",
+    "axes",
+    "django_prometheus",
+    "django_structlog",
+    "accounts",
+    "inventory",
+    "market",
+    "environment",
+    "leaderboard",
+    "bcraftd",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "bcraftd.middleware.EdgeMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "accounts.api.middleware.IdentityMiddleware",
+    "bcraftd.middleware.RateLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "bcraftd.urls"
+WSGI_APPLICATION = "bcraftd.wsgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **env.database("DATABASE_URL"),
+        "CONN_MAX_AGE": None,
+        # A restarted PostgreSQL costs a request one ping, not an error.
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            # No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds).
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000",
+        },
+    }
+}
+
+# --- Redis: django-redis is the only way to it ------------------------------------------------------------
+
+
+def _redis_url() -> str:
+    url = env.text("REDIS_URL") or env.text("REDIS_URI")
+    if url:
+        return url
+    password = env.text("REDIS_PASSWORD")
+    login = f":{quote(password, safe='')}@" if password else ""
+    return f"redis://{login}{env.text('REDIS_HOST', '127.0.0.1')}:{env.number('REDIS_PORT', 6379, 1, 65535)}/{env.number('REDIS_DB', 0)}"
+
+
+REDIS_URL = _redis_url()
+# Seconds that any call to Redis may take before the request goes on without it.
+REDIS_TIMEOUT = env.seconds("REDIS_TIMEOUT", 0.1)
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        # Keys stand in Redis as they are written in the code, so that redis-cli finds what the docs name.
+        "KEY_FUNCTION": "bcraftd.cache.store.plain_key",
+        "OPTIONS": {
+            # Pickle would let whoever can write to Redis run code here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT,
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
+            "CONNECTION_POOL_CLASS": "redis.connection.BlockingConnectionPool",
+            "CONNECTION_POOL_KWARGS": {
+                "max_connections": 50,
+                "timeout": REDIS_TIMEOUT,
+                # One try: a second one would make a hung Redis cost a request two timeouts.
+                "retry": Retry(NoBackoff(), 0),
+            },
+        },
+    }
+}
+
+CACHE_ENABLED = env.flag("CACHE_ENABLED", True)
+CACHE_ENVIRONMENT_TTL = env.number("CACHE_ENVIRONMENT_TTL", 3600, 1)
+CACHE_MARKET_LISTINGS_TTL = env.number("CACHE_MARKET_LISTINGS_TTL", 60, 1)
+CACHE_LEADERBOARD_TTL = env.number("CACHE_LEADERBOARD_TTL", 300, 1)
+CACHE_USER_INVENTORY_TTL = env.number("CACHE_USER_INVENTORY_TTL", 30, 1)
+CACHE_SESSION_TTL = env.number("CACHE_SESSION_TTL", 86400, 60)
+
+# --- Limits, in human units. (requests, seconds) or None where off ----------------------------------------
+
+# Sixty requests a minute let a client poll four screens every four seconds.
+RATE_LIMIT_DEFAULT = env.rate("RATE_LIMIT_DEFAULT", "60/m")
+# Ten batches a minute: a batch may hold a hundred attempts, so that more would only be a bot.
+RATE_LIMIT_CRAFT = env.rate("RATE_LIMIT_CRAFT", "10/m")
+# Gathering is the faucet of the economy: one action every three seconds.
+RATE_LIMIT_GATHER = env.rate("RATE_LIMIT_GATHER", "20/m")
+# Ten logins a minute from one address leave a family room and a password guesser none.
+RATE_LIMIT_LOGIN = env.rate("RATE_LIMIT_LOGIN", "10/m")
+# Twenty accounts an hour from one address: a school class in one go, no farm.
+RATE_LIMIT_REGISTER = env.rate("RATE_LIMIT_REGISTER", "20/h")
+RATELIMIT_USE_CACHE = "default"
+
+STARTING_COINS = env.number("STARTING_COINS", 1000)
+MARKET_FEE_PERCENT = env.number("MARKET_FEE_PERCENT", 5, 0, 100)
+
+# --- Accounts ---------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.Player"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.PlayerBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ("login", "email")}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+LOGIN_FAILURE_LIMIT = env.number("LOGIN_FAILURE_LIMIT", 10)
+AXES_ENABLED = LOGIN_FAILURE_LIMIT > 0
+AXES_FAILURE_LIMIT = max(LOGIN_FAILURE_LIMIT, 1)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+# A locked-out player who keeps trying must still be let in a quarter of an hour after the last counted failure.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_CALLABLE = "accounts.backends.axes_username"
+AXES_CLIENT_IP_CALLABLE = "accounts.backends.axes_client_ip"
+AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_HTTP_RESPONSE_CODE = 429
+
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ISSUER": "bcraftd",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    # The session ends after CACHE_SESSION_TTL without use; a refresh token need not live longer than that and one access token.
+    "REFRESH_TOKEN_LIFETIME": timedelta(seconds=CACHE_SESSION_TTL, minutes=15),
+    "USER_ID_CLAIM": "player_id",
+    "UPDATE_LAST_LOGIN": False,
+}
+
+# The admin's sessions. Players' sessions are accounts.PlayerSession.
+SESSION_ENGINE = "bcraftd.sessions"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+SESSION_COOKIE_NAME = "bcraftd_admin"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+
+# --- The API ----------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.SessionTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["bcraftd.parsing.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "bcraftd.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "bcraftd.errors.exception_handler",
+    "UNAUTHENTICATED_USER": "bcraftd.identity.Anonymous",
+    "URL_FORMAT_OVERRIDE": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "B-CraftD",
+    "DESCRIPTION": "The REST API of a multiplayer crafting economy: gather, craft, trade, climb.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": r"/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# --- Static files, security -------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".bcraftd" / "static"
+# WhiteNoise reads the packages' own files at start: no collectstatic step that an operator can forget.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+HTTPS = env.flag("HTTPS", True)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# What the API answers is never a page, so that nothing may run in it. The admin and the docs relax this in bcraftd/middleware.py.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {"default-src": [NONE], "frame-ancestors": [NONE], "base-uri": [NONE], "form-action": [NONE]}
+}
+CONTENT_SECURITY_POLICY_PAGES = {
+    "default-src": [SELF],
+    # unfold's Alpine.js evaluates attributes, and both pages carry inline scripts without a nonce.
+    "script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+    "img-src": [SELF, "data:"],
+    "font-src": [SELF, "data:"],
+    "form-action": [SELF],
+    "base-uri": [SELF],
+}
+
+UNFOLD = {
+    "SITE_TITLE": "B-CraftD",
+    "SITE_HEADER": "B-CraftD",
+    "SITE_SUBHEADER": "Crafting economy",
+    "SITE_SYMBOL": "construction",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+# --- Background work --------------------------------------------------------------------------------------
+
+QCLUSTER_WORKERS = env.number("QCLUSTER_WORKERS", 2, 1, 64)
+Q_CLUSTER = {
+    "name": "bcraftd",
+    # The ORM broker: its Redis broker loses a task when a worker dies.
+    "orm": "default",
+    "workers": QCLUSTER_WORKERS,
+    # Seconds. A task that runs longer is ended; a task is given to another worker only well after that.
+    "timeout": 120,
+    "retry": 180,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "catch_up": False,
+    "poll": 1,
+    "save_limit": 500,
+    "recycle": 500,
+    "label": "Background work",
+}
+
+# --- Logs: one JSON object a line ------------------------------------------------------------------------
+
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = 20
+_shared = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(default=str),
+            ],
+            "foreign_pre_chain": _shared,
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
+}
+structlog.configure(
+    processors=[*_shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
