@@ -22,10 +22,15 @@ _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 class ApiView(APIView):
-    """For signed-in players. `limit` names the rate limit of its POST."""
+    """For signed-in players.
+
+    limit: the rate limit that its POST counts against.
+    idempotent: whether its POST spends or moves anything, and so takes an Idempotency-Key.
+    """
 
     http_method_names = ["get", "head", "post", "delete"]
     limit: str | None = None
+    idempotent = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -33,6 +38,8 @@ class ApiView(APIView):
             ratelimits.check_named(request._request, self.limit)
         if request.method not in ("GET", "HEAD"):
             query_values(request._request, Empty)
+        if self.idempotent and request.method == "POST":
+            check_idempotency_key(request)
 
     @property
     def player(self) -> Principal:
@@ -111,12 +118,3 @@ def check_idempotency_key(request: Request) -> str | None:
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise invalid("Idempotency-Key", "1 to 255 visible ASCII characters are expected.")
     return key
-
-
-class IdempotentMixin:
-    """For writes that spend or move anything: the key is looked at before anything else happens."""
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if request.method == "POST":
-            check_idempotency_key(request)

@@ -22,6 +22,8 @@ NAMED = {
     "login": "RATE_LIMIT_LOGIN",
     "register": "RATE_LIMIT_REGISTER",
 }
+# A player's token must not buy more guesses at other players' passwords.
+BY_ADDRESS = frozenset({"login", "register"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def check_named(request: HttpRequest, name: str) -> None:
     rate = getattr(settings, NAMED[name])
     if rate is None:
         return
-    caller = who(request)
+    caller = f"address:{request.META['REMOTE_ADDR']}" if name in BY_ADDRESS else who(request)
     try:
         found = store.guarded(
             lambda: get_usage(request, group=name, key=lambda group, request: caller, rate=rate, increment=True)

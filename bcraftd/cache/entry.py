@@ -119,12 +119,14 @@ class When:
 
     keys: from the changed row to the parameters of the keys that go stale; None drops the whole family.
     columns: only a save that may change one of these counts; empty: every save does.
+    creation: whether a new row counts. It does not where nothing can be cached under a key before its row exists.
     """
 
     model: type[Model]
     entry: Entry
     keys: Callable[[Any], Iterable[Mapping[str, Any]]] | None
     columns: frozenset[str] = frozenset()
+    creation: bool = True
 
 
 def variant_name(variant: Mapping[str, Any]) -> str:

@@ -58,16 +58,20 @@ def changed(rows: Iterable[Model], columns: Iterable[str] | None = None) -> None
         _collect(row, named)
 
 
-def _saved(sender: type[Model], instance: Model, update_fields: frozenset[str] | None, **rest: Any) -> None:
-    _collect(instance, update_fields)
+def _saved(
+    sender: type[Model], instance: Model, created: bool, update_fields: frozenset[str] | None, **rest: Any
+) -> None:
+    _collect(instance, update_fields, created)
 
 
 def _deleted(sender: type[Model], instance: Model, **rest: Any) -> None:
     _collect(instance, None)
 
 
-def _collect(instance: Model, columns: frozenset[str] | None) -> None:
+def _collect(instance: Model, columns: frozenset[str] | None, created: bool = False) -> None:
     for row in _table.get(type(instance), ()):
+        if created and not row.creation:
+            continue
         if columns is not None and row.columns and not row.columns & columns:
             continue
         if row.keys is None:

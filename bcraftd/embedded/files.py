@@ -31,13 +31,10 @@ def write_private(path: Path, text: str) -> None:
 
 def kept_secret(path: Path) -> str:
     """The secret kept in `path`; where there is none yet, 64 random characters that need no escaping in a URL."""
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        secret = ""
-    if not secret:
-        secret = secrets.token_urlsafe(48)
-        write_private(path, secret + "\n")
+    if path.exists() and (kept := path.read_text(encoding="utf-8").strip()):
+        return kept
+    secret = secrets.token_urlsafe(48)
+    write_private(path, secret + "\n")
     return secret
 
 

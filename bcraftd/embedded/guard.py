@@ -45,9 +45,10 @@ def _fork(command: list[str], stop_signal: int) -> int:
     if child == 0:
         try:
             _become(command, stop_signal, guard)
-        except BaseException as error:
+        except OSError as error:
             os.write(2, f"{command[0]}: {error}\n".encode())
-        os._exit(127)
+        finally:
+            os._exit(127)
     return child
 
 
@@ -109,14 +110,14 @@ def main(arguments: list[str]) -> int:
     SIGKILL, and the command. The command's process id is written to standard output, its own output goes to standard
     error. Returns the command's exit status (128 + N after signal N).
     """
-    parent, stop_signal, grace, command = int(arguments[0]), int(arguments[1]), float(arguments[2]), arguments[3:]
+    parent, stop_signal, grace = int(arguments[0]), int(arguments[1]), float(arguments[2])
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS | {signal.SIGCHLD})
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and os.path.exists(f"/proc/self/fd/{name}"):
             # What the guard was handed to hold (a lock) is not for the server.
             os.set_inheritable(int(name), False)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    child = _fork(command, stop_signal)
+    child = _fork(arguments[3:], stop_signal)
     os.write(1, f"{child}\n".encode())
     os.close(1)
     code = _watch(child, parent, stop_signal, grace)

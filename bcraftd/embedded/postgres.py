@@ -81,7 +81,9 @@ def _binary(name: str) -> Path:
         path = Path(folder, "pginstall", "bin", name)
         if path.exists():
             return path
-    raise ServerError("PostgreSQL is not installed here: run `make install`, or set DATABASE_URL to a server of yours.")
+    raise ServerError(
+        "PostgreSQL is not installed here: run `make install`, or set DATABASE_URL to a server of yours."
+    )
 
 
 class PostgresServer:
@@ -107,8 +109,11 @@ class PostgresServer:
         self._durable = durable
         self._account = as_account or account()
         self._keep_fds = keep_fds
-        self._password = ""
         self.child = Child("PostgreSQL", [], log=self.log)
+
+    @property
+    def _password(self) -> str:
+        return kept_secret(self.directory / "password")
 
     @property
     def url(self) -> str:
@@ -121,7 +126,6 @@ class PostgresServer:
         Raises ServerError, with the end of the server's log, where that is not possible.
         """
         private_folder(self.directory, passable=self._account is Account.NOBODY)
-        self._password = kept_secret(self.directory / "password")
         self._check_reach()
         self._create_cluster()
         self._own(self.data)
@@ -163,9 +167,9 @@ class PostgresServer:
         """Give the data to the account that will use it: root may have used another one at the start before this."""
         if os.geteuid() != 0 or path.stat().st_uid == self._account.owner[0]:
             return
-        for folder, _, files in os.walk(path):
-            for name in [folder, *(os.path.join(folder, file) for file in files)]:
-                os.chown(name, *self._account.owner, follow_symlinks=False)
+        # The top goes last: an interrupted change of owner is thus taken up again at the next start.
+        for name in [*path.rglob("*"), path]:
+            os.chown(name, *self._account.owner, follow_symlinks=False)
 
     def _create_cluster(self) -> None:
         """Run initdb where there is no data yet; beside it first, so that an interrupted one leaves nothing half done."""
@@ -179,7 +183,13 @@ class PostgresServer:
             self._own(path)
         initdb = Child(
             "initdb",
-            [*self._account.prefix, _binary("initdb"), *self._initdb_options(), f"--pwfile={password}", draft],
+            [
+                *self._account.prefix,
+                _binary("initdb"),
+                *self._initdb_options(),
+                f"--pwfile={password}",
+                draft,
+            ],
             log=self.log,
             cwd=self.directory,
             stop_signal=signal.SIGINT,
@@ -237,7 +247,9 @@ class PostgresServer:
                 return
             except psycopg2.OperationalError as error:
                 answer = str(error).strip()
-        raise ServerError(f"PostgreSQL is not ready after {START_SECONDS:.0f} s ({answer}):\n{self.child.tail()}")
+        raise ServerError(
+            f"PostgreSQL is not ready after {START_SECONDS:.0f} s ({answer}):\n{self.child.tail()}"
+        )
 
     def _connect(self, database: str, port: int) -> psycopg2.extensions.connection:
         where = {"host": "127.0.0.1", "port": port, "dbname": database}

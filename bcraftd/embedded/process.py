@@ -84,6 +84,7 @@ class Child:
         """Start the command. Raises ServerError if it runs already or its guard can't be started."""
         if self.running:
             raise ServerError(f"{self.name} is running already (process {self.pid}).")
+        self._pid = 0
         # -I and -S keep the guard small and away from the checkout's own modules: it needs the standard library only.
         guard = [sys.executable, "-I", "-S", str(_GUARD)]
         told = [str(os.getpid()), str(int(self._stop_signal)), str(self.grace)]
@@ -102,15 +103,11 @@ class Child:
                 )
         finally:
             os.close(log)
-        self._pid = self._read_pid(self._guard)
-
-    def _read_pid(self, guard: subprocess.Popen[bytes]) -> int:
-        assert guard.stdout is not None  # nosec B101: it was asked for above, this only tells the type checker
-        with guard.stdout as pipe:
-            line = pipe.readline()
-        if not line.strip():
+        if self._guard.stdout is not None:
+            with self._guard.stdout as told_back:
+                self._pid = int(told_back.readline() or 0)
+        if not self._pid:
             raise ServerError(f"{self.name} could not be started:\n{self.tail()}")
-        return int(line)
 
     def wait(self, seconds: float | None = None) -> int | None:
         """Wait for the command's end, at most `seconds`. Returns its exit status, None if it still runs."""

@@ -25,7 +25,9 @@ def _binary() -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for path in sorted(Path(folder, "_binaries").glob("*/valkey-server")):
             return path
-    raise ServerError("Valkey is not installed here: run `make install`, or set REDIS_URL to a server of yours.")
+    raise ServerError(
+        "Valkey is not installed here: run `make install`, or set REDIS_URL to a server of yours."
+    )
 
 
 def _quoted(value: str | Path) -> str:
@@ -52,8 +54,11 @@ class ValkeyServer:
         self.port = 0
         self._configuration = configuration.resolve()
         self._keep_fds = keep_fds
-        self._password = ""
         self.child = Child("Valkey", [], log=self.log)
+
+    @property
+    def _password(self) -> str:
+        return kept_secret(self.directory / "password")
 
     @property
     def url(self) -> str:
@@ -67,7 +72,6 @@ class ValkeyServer:
         """
         private_folder(self.directory)
         private_folder(self.directory / "data")
-        self._password = kept_secret(self.directory / "password")
         attempts = 1 if self.port else 3  # another process may take a free port before Valkey does
         for attempt in range(1, attempts + 1):
             try:

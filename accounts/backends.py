@@ -1,0 +1,38 @@
+"""How Django and axes find a player."""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest, HttpResponse
+
+from bcraftd.errors import Refusal, is_api, problem
+
+# Seconds: AXES_COOLOFF_TIME.
+LOCKED_SECONDS = 900
+
+
+class PlayerBackend(ModelBackend):
+    """Logins without regard to case: PlayerManager.get_by_natural_key does it."""
+
+
+def axes_username(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
+    """The login whose failures are counted, the same however it is written."""
+    given = (credentials or {}).get("login") or (credentials or {}).get("username")
+    return str(given or request.POST.get("username", "")).casefold()[:32]
+
+
+def axes_client_ip(request: HttpRequest) -> str:
+    """EdgeMiddleware has put the client's true address there."""
+    return str(request.META["REMOTE_ADDR"])
+
+
+def axes_lockout(request: HttpRequest, credentials: dict[str, Any] | None = None, *rest: Any) -> HttpResponse:
+    """What a locked-out login gets: the admin's form as a plain page, the API as every other error."""
+    refusal = Refusal(
+        "rate_limited",
+        "Too many failed logins. Try again in a quarter of an hour.",
+        headers={"Retry-After": str(LOCKED_SECONDS)},
+    )
+    if is_api(request):
+        return problem(request, refusal)
+    return HttpResponse(refusal.detail, status=429, content_type="text/plain", headers=refusal.headers)

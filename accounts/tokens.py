@@ -1,0 +1,63 @@
+"""JSON Web Tokens by simplejwt, each naming its session in the claim `sid`."""
+
+import uuid
+from dataclasses import dataclass
+
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
+
+from bcraftd.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a login answers with. `expires_in` is the access token's life in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good token says."""
+
+    player_id: int
+    session_id: str
+    token_id: str
+
+
+def new_refresh_id() -> str:
+    """An id for the next refresh token of a session."""
+    return uuid.uuid4().hex
+
+
+def issue(*, player_id: int, session_id: str, refresh_id: str) -> TokenPair:
+    """A new pair for a session."""
+    access, refresh = AccessToken(), RefreshToken()
+    for token in (access, refresh):
+        token["sid"] = session_id
+        token[api_settings.USER_ID_CLAIM] = str(player_id)
+    refresh["jti"] = refresh_id
+    lifetime = int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds())
+    return TokenPair(str(access), str(refresh), lifetime, session_id)
+
+
+def _read(kind: type[Token], text: str) -> Claims:
+    try:
+        token = kind(text.encode("ascii"))  # type: ignore[arg-type]
+        return Claims(int(token[api_settings.USER_ID_CLAIM]), str(token["sid"]), str(token["jti"]))
+    except (TokenError, KeyError, ValueError):
+        raise Refusal("token_invalid") from None
+
+
+def read_access(text: str) -> Claims:
+    """The claims of an access token. Raises Refusal `token_invalid`: signature, algorithm, type, expiry, form."""
+    return _read(AccessToken, text)
+
+
+def read_refresh(text: str) -> Claims:
+    """The claims of a refresh token. Raises Refusal `token_invalid`."""
+    return _read(RefreshToken, text)

@@ -1,0 +1,13 @@
+"""Environment: registration with the cache happens here, in the app whose cached data goes stale."""
+
+from django.apps import AppConfig
+
+
+class EnvironmentConfig(AppConfig):
+    name = "environment"
+
+    def ready(self) -> None:
+        from environment import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
+        from bcraftd.cache import register
+
+        register(cache.ENTRIES, cache.TABLE)

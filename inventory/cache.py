@@ -1,0 +1,37 @@
+"""What the inventory keeps in Redis."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bcraftd.cache import Entry, When
+from inventory.models import InventoryItem, PlayerProfession, Profession, Recipe, RecipeIngredient, Resource
+
+INVENTORY = Entry(family="inventory", key="inventory:user:{player_id}", ttl="CACHE_USER_INVENTORY_TTL", generation=True)
+KNOWN_RECIPES = Entry(family="recipes", key="recipes:user:{player_id}", ttl=300, variants=True, generation=True)
+RESOURCES = Entry(family="catalogue", key="catalogue:resources", ttl=3600, variants=True)
+RECIPES = Entry(family="catalogue", key="catalogue:recipes", ttl=3600, variants=True)
+PROFESSIONS = Entry(family="catalogue", key="catalogue:professions", ttl=3600, variants=True)
+
+
+def _holder(row: InventoryItem | PlayerProfession) -> list[Mapping[str, Any]]:
+    return [{"player_id": row.player_id}]
+
+
+def _one(row: Any) -> list[Mapping[str, Any]]:
+    return [{}]
+
+
+ENTRIES = [INVENTORY, KNOWN_RECIPES, RESOURCES, RECIPES, PROFESSIONS]
+TABLE = [
+    # Every inventory shows the resource's name: no list of keys, the whole family starts anew.
+    When(Resource, INVENTORY, None),
+    When(InventoryItem, INVENTORY, _holder),
+    When(InventoryItem, KNOWN_RECIPES, _holder),
+    When(PlayerProfession, KNOWN_RECIPES, _holder, columns=frozenset({"level", "player", "profession"})),
+    When(Recipe, KNOWN_RECIPES, None),
+    When(RecipeIngredient, KNOWN_RECIPES, None),
+    When(Resource, RESOURCES, _one),
+    When(Recipe, RECIPES, _one),
+    When(RecipeIngredient, RECIPES, _one),
+    When(Profession, PROFESSIONS, _one),
+]

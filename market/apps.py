@@ -1,0 +1,13 @@
+"""Market: registration with the cache happens here, in the app whose cached data goes stale."""
+
+from django.apps import AppConfig
+
+
+class MarketConfig(AppConfig):
+    name = "market"
+
+    def ready(self) -> None:
+        from market import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
+        from bcraftd.cache import register
+
+        register(cache.ENTRIES, cache.TABLE)

