@@ -31,9 +31,11 @@ lint: install ## ruff, mypy, import-linter, bandit
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml bcraftd accounts inventory market environment leaderboard
 
-lock: install ## write requirements.lock again from pyproject.toml (PACKAGE=name upgrades one)
+lock: install ## write both locks again from pyproject.toml (PACKAGE=name upgrades one)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--group dev $(if $(PACKAGE),--upgrade-package $(PACKAGE)) pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		-c requirements.lock pyproject.toml --output-file requirements-runtime.lock
 
 clean: ## remove the servers' data, the environment and every cache (stop `make up` first)
 	@rm -rf .bcraftd .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

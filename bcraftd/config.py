@@ -49,8 +49,13 @@ class Config:
         self.env = environ.Env()
         for file in files:
             if file.is_file():
+                before = set(os.environ)
                 # What is already set stays: the environment wins, then the first file.
                 self.env.read_env(str(file), overwrite=False)
+                # An empty line (`.env.example` as it comes) leaves the setting to the next file.
+                for name in set(os.environ) - before:
+                    if not os.environ[name]:
+                        del os.environ[name]
 
     def _read(self, name: str, parse: Callable[[str], T], default: T | None, required: bool) -> T | None:
         text = os.environ.get(name, "").strip()

@@ -196,6 +196,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# W004 wants a plain unique column; ours is unique without regard to case, by a constraint of its own.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
 LOGIN_FAILURE_LIMIT = env.number("LOGIN_FAILURE_LIMIT", 10)
 AXES_ENABLED = LOGIN_FAILURE_LIMIT > 0
 AXES_FAILURE_LIMIT = max(LOGIN_FAILURE_LIMIT, 1)

@@ -57,9 +57,25 @@ class Profession(models.Model):
 class Resource(models.Model):
     """A kind of thing. `stack_size` shapes how an amount is shown and never limits how much is held."""
 
+    class Kind(models.TextChoices):
+        WOOD = "wood"
+        ORE = "ore"
+        PLANT = "plant"
+        HIDE = "hide"
+        FIBRE = "fibre"
+        FOOD = "food"
+        GEM = "gem"
+        MATERIAL = "material"
+        COMPONENT = "component"
+        TOOL = "tool"
+        WEAPON = "weapon"
+        ARMOUR = "armour"
+        POTION = "potion"
+        JEWELLERY = "jewellery"
+
     slug = models.SlugField(unique=True, max_length=64)
     name = models.CharField(unique=True, max_length=64)
-    kind = models.CharField(max_length=32)
+    kind = models.CharField(max_length=32, choices=Kind.choices)
     rarity = models.ForeignKey(Rarity, on_delete=models.PROTECT)
     base_value = models.PositiveIntegerField()
     stack_size = models.PositiveIntegerField(default=99)

@@ -85,11 +85,6 @@ def _resource(row: dict[str, Any]) -> dict[str, Any]:
     return {("rarity" if name == "rarity_id" else name): row[name] for name in RESOURCE_COLUMNS}
 
 
-def kinds_of_resources() -> list[str]:
-    """Every kind that the catalogue has. One query."""
-    return list(Resource.objects.order_by("kind").values_list("kind", flat=True).distinct())
-
-
 def recipes_list(*, profession_id: int | None = None) -> Answer | None:
     """The catalogue of recipes, through the cache."""
     return RECIPES.get(variant={"profession_id": profession_id})

@@ -132,9 +132,7 @@ def _stop() -> None:
 def pytest_report_header() -> str:
     """Say which servers the tests run on, without their passwords."""
     ours = [
-        f"{name} on port {server.port}"
-        for name, server in (("PostgreSQL", _postgres), ("Redis", _valkey))
-        if server
+        f"{name} on port {server.port}" for name, server in (("PostgreSQL", _postgres), ("Redis", _valkey)) if server
     ]
     return f"servers: {', '.join(ours)}, of this run" if ours else "servers: those of the environment"
 

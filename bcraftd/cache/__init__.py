@@ -3,6 +3,6 @@
 from bcraftd.cache.behind import WriteBehind
 from bcraftd.cache.entry import Answer, Entry, Fresh, When
 from bcraftd.cache.fill import WriteThrough
-from bcraftd.cache.invalidation import changed, register
+from bcraftd.cache.invalidation import changed, drop, register
 
-__all__ = ["Answer", "Entry", "Fresh", "When", "WriteBehind", "WriteThrough", "changed", "register"]
+__all__ = ["Answer", "Entry", "Fresh", "When", "WriteBehind", "WriteThrough", "changed", "drop", "register"]

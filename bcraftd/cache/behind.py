@@ -72,3 +72,8 @@ class WriteBehind:
 def write_all() -> dict[str, int]:
     """What the schedule runs: every declared hash. Returns rows changed by key."""
     return {behind.key: behind.write() for behind in _all}
+
+
+def keys() -> list[str]:
+    """The declared hashes."""
+    return [behind.key for behind in _all]

@@ -5,7 +5,7 @@ and bulk_update(): a service that uses one of these calls `changed()` with the r
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -56,6 +56,12 @@ def changed(rows: Iterable[Model], columns: Iterable[str] | None = None) -> None
     named = None if columns is None else frozenset(columns)
     for row in rows:
         _collect(row, named)
+
+
+def drop(entry: Entry, params: Mapping[str, Any] | None = None) -> None:
+    """Says that one key is stale for another reason than a row: it goes after the commit like any other."""
+    _pending.keys[entry.name(params or {})] = entry.family
+    transaction.on_commit(_drop, robust=True)
 
 
 def _saved(

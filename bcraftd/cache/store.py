@@ -183,6 +183,15 @@ def count_in_window(key: str, window: int) -> tuple[int, int]:
 
 
 def scan(pattern: str) -> Iterator[str]:
-    """Every key that matches. For commands only, never on a request path."""
-    for key in client().scan_iter(match=pattern, count=1000):
-        yield cast(bytes, key).decode("utf-8", "replace")
+    """Every key that matches, perhaps twice. For commands only, never on a request path."""
+    cursor = 0
+    while True:
+        cursor, found = guarded(lambda: cast("Any", client().scan(cursor, match=pattern, count=1000)), always=True)
+        yield from (cast(bytes, key).decode("utf-8", "replace") for key in found)
+        if not cursor:
+            return
+
+
+def server_info() -> dict[str, Any]:
+    """What the server says of itself."""
+    return guarded(lambda: cast("dict[str, Any]", client().info()), always=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg2  # type: ignore[import-untyped]  # it ships no types, and two calls do not need a package of stubs
 
 from bcraftd.embedded.files import kept_secret, private_folder, write_private
-from bcraftd.embedded.process import Child, Deadline, ServerError, free_port
+from bcraftd.embedded.process import Child, Deadline, ServerError, free_port, port_was_taken
 
 NAME = "bcraftd"  # of the database and of the role that owns it
 MAX_CONNECTIONS = 200
@@ -81,9 +81,7 @@ def _binary(name: str) -> Path:
         path = Path(folder, "pginstall", "bin", name)
         if path.exists():
             return path
-    raise ServerError(
-        "PostgreSQL is not installed here: run `make install`, or set DATABASE_URL to a server of yours."
-    )
+    raise ServerError("PostgreSQL is not installed here: run `make install`, or set DATABASE_URL to a server of yours.")
 
 
 class PostgresServer:
@@ -130,14 +128,13 @@ class PostgresServer:
         self._create_cluster()
         self._own(self.data)
         self._settle_earlier_server()
-        attempts = 1 if self.port else 3  # another process may take a free port before PostgreSQL does
-        for attempt in range(1, attempts + 1):
+        for attempts_left in (2, 1, 0):
             try:
                 self._launch(self.port or free_port())
                 break
-            except ServerError:
+            except ServerError as error:
                 self.stop()
-                if attempt == attempts:
+                if self.port or not attempts_left or not port_was_taken(error):
                     raise
         self._create_database()
 
@@ -247,9 +244,7 @@ class PostgresServer:
                 return
             except psycopg2.OperationalError as error:
                 answer = str(error).strip()
-        raise ServerError(
-            f"PostgreSQL is not ready after {START_SECONDS:.0f} s ({answer}):\n{self.child.tail()}"
-        )
+        raise ServerError(f"PostgreSQL is not ready after {START_SECONDS:.0f} s ({answer}):\n{self.child.tail()}")
 
     def _connect(self, database: str, port: int) -> psycopg2.extensions.connection:
         where = {"host": "127.0.0.1", "port": port, "dbname": database}

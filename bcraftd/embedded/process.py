@@ -28,6 +28,11 @@ def free_port(host: str = "127.0.0.1") -> int:
         return port
 
 
+def port_was_taken(error: ServerError) -> bool:
+    """Whether a start failed only because somebody else was quicker to take the port that was free."""
+    return "Address already in use" in str(error)
+
+
 @contextmanager
 def _deferred_signals() -> Iterator[None]:
     """Hold Ctrl-C and its like back, so that none strikes between the birth of a process and the note of its id."""

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from bcraftd.embedded.files import kept_secret, private_folder, write_private
-from bcraftd.embedded.process import Child, Deadline, ServerError, free_port
+from bcraftd.embedded.process import Child, Deadline, ServerError, free_port, port_was_taken
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "redis" / "redis.conf"
 START_SECONDS = 60.0  # loading a large append-only file is part of it
@@ -25,9 +27,7 @@ def _binary() -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for path in sorted(Path(folder, "_binaries").glob("*/valkey-server")):
             return path
-    raise ServerError(
-        "Valkey is not installed here: run `make install`, or set REDIS_URL to a server of yours."
-    )
+    raise ServerError("Valkey is not installed here: run `make install`, or set REDIS_URL to a server of yours.")
 
 
 def _quoted(value: str | Path) -> str:
@@ -72,14 +72,13 @@ class ValkeyServer:
         """
         private_folder(self.directory)
         private_folder(self.directory / "data")
-        attempts = 1 if self.port else 3  # another process may take a free port before Valkey does
-        for attempt in range(1, attempts + 1):
+        for attempts_left in (2, 1, 0):
             try:
                 self._launch(self.port or free_port())
                 return
-            except ServerError:
+            except ServerError as error:
                 self.stop()
-                if attempt == attempts:
+                if self.port or not attempts_left or not port_was_taken(error):
                     raise
 
     def stop(self) -> None:
@@ -127,7 +126,13 @@ class ValkeyServer:
 
     def _wait_until_ready(self, port: int) -> None:
         answer = ""
-        client = redis.Redis(host="127.0.0.1", port=port, password=self._password, socket_timeout=2)
+        client = redis.Redis(
+            host="127.0.0.1",
+            port=port,
+            password=self._password,
+            socket_timeout=2,
+            retry=Retry(NoBackoff(), 0),
+        )
         try:
             for _ in Deadline(START_SECONDS).ticks(0.05):
                 if not self.child.running:

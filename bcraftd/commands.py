@@ -1,0 +1,37 @@
+"""The base of our manage.py commands: `--json` on each that reports, an exit status that tells the truth."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from bcraftd.cache.entry import JSONEncoder
+from bcraftd.errors import Refusal
+
+
+class ReportingCommand(BaseCommand):
+    """A command whose `run` returns a report. `--json` prints it as it is, else `show` prints it for people.
+
+    A Refusal becomes a CommandError: its sentence on standard error and exit status 1.
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = self.run(**options)
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(report, cls=JSONEncoder, ensure_ascii=False))
+        else:
+            self.show(report)
+
+    def run(self, **options: Any) -> Any:
+        """Does the work and returns the report."""
+        raise NotImplementedError(f"{type(self).__module__} does not say what it does")
+
+    def show(self, report: Any) -> None:
+        """Prints the report for people."""
+        self.stdout.write(", ".join(f"{name}: {value}" for name, value in report.items()))

@@ -1,0 +1,97 @@
+"""The OpenAPI document: what each view says of itself, with the errors and headers that every answer may have."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+from bcraftd.errors import CODES
+
+
+class FieldError(serializers.Serializer):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class Problem(serializers.Serializer):
+    """RFC 9457, application/problem+json."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    request_id = serializers.CharField()
+    errors = FieldError(many=True, required=False)
+
+
+def _header(name: str, description: str, statuses: Sequence[int]) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, response=list(statuses)
+    )
+
+
+class ApiSchema(AutoSchema):
+    """Tags by the first part of the path, and a stable operation id."""
+
+    def get_tags(self) -> list[str]:
+        return [self.path.removeprefix("/api/").split("/")[0]]
+
+    def get_operation_id(self) -> str:
+        words = self.path.removeprefix("/api/").replace("{", "by_").replace("}", "").replace("/", "_").replace("-", "_")
+        return f"{self.method.lower()}_{words}"
+
+
+def documented(
+    *,
+    answer: Any = None,
+    status: int = 200,
+    body: Any = None,
+    query: Any = None,
+    cached: bool = False,
+    idempotent: bool = False,
+    errors: Sequence[str] = (),
+    also: dict[int, Any] | None = None,
+) -> Callable[[Any], Any]:
+    """Documents one method of a view.
+
+    answer, body, query: serializers (None: nothing). errors: codes of bcraftd.errors that the call may answer
+    beside those that any call may. cached: whether it has X-Cache, ETag and answers 304. also: other good
+    statuses and their serializers.
+    """
+    responses: dict[Any, Any] = {status: answer or OpenApiResponse(description="No body."), **(also or {})}
+    by_status: dict[int, list[str]] = {}
+    common = ["invalid", "rate_limited", "not_acceptable", "service_unavailable", "internal_error"]
+    if body is not None:
+        common += ["parse_error", "payload_too_large", "unsupported_media_type"]
+    for code in [*common, *errors]:
+        by_status.setdefault(CODES[code][0], []).append(code)
+    for number, codes in by_status.items():
+        responses[(number, "application/problem+json")] = OpenApiResponse(Problem, description=" · ".join(codes))
+    parameters: list[Any] = [_header("X-Request-ID", "Names the request in the server's log.", [status])]
+    if query is not None:
+        parameters.append(query)
+    if cached:
+        responses[304] = OpenApiResponse(description="What If-None-Match names is still true.")
+        parameters += [
+            _header("X-Cache", "HIT, MISS or BYPASS.", [status, 304]),
+            _header("ETag", "Weak, of the data without `source`.", [status, 304]),
+            OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER),
+        ]
+    if idempotent:
+        parameters.append(
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="1 to 255 visible ASCII characters.",
+            )
+        )
+    return extend_schema(request=body, responses=responses, parameters=parameters)
+
+
+SIGNED_IN = ("not_authenticated", "token_invalid", "session_expired")

@@ -1,0 +1,33 @@
+"""Every path of the project."""
+
+from django.contrib import admin
+from django.urls import include, path, register_converter
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from bcraftd import operations
+from bcraftd.converters import IdConverter
+
+register_converter(IdConverter, "id")
+
+api = [
+    path("", include("accounts.api.urls")),
+    path("", include("environment.api.urls")),
+    path("", include("inventory.api.urls")),
+    path("", include("market.api.urls")),
+    path("", include("leaderboard.api.urls")),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+]
+
+urlpatterns = [
+    path("healthz", operations.healthz),
+    path("readyz", operations.readyz),
+    path("metrics", operations.metrics),
+    path("admin/", admin.site.urls),
+    path("api/", include(api)),
+]
+
+handler400 = "bcraftd.errors.handler400"
+handler403 = "bcraftd.errors.handler403"
+handler404 = "bcraftd.errors.handler404"
+handler500 = "bcraftd.errors.handler500"

@@ -1,0 +1,22 @@
+"""What the environment keeps in Redis."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bcraftd.cache import Entry, When
+from environment.models import Season, Weather
+
+CURRENT = Entry(family="environment", key="env:current", ttl="CACHE_ENVIRONMENT_TTL")
+WEATHER = Entry(family="environment", key="env:weather:current", ttl="CACHE_ENVIRONMENT_TTL")
+
+
+def _one(row: Any) -> list[Mapping[str, Any]]:
+    return [{}]
+
+
+ENTRIES = [CURRENT, WEATHER]
+TABLE = [
+    When(Weather, CURRENT, _one),
+    When(Weather, WEATHER, _one),
+    When(Season, CURRENT, _one),
+]

@@ -1,0 +1,57 @@
+"""Refreshing the leaderboard."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from bcraftd.cache import drop
+from leaderboard import selectors
+from leaderboard.cache import BOARD
+from leaderboard.models import LeaderboardRow
+
+# An arbitrary number that names this lock in the database: "mvlb" in ASCII.
+LOCK = 0x6D766C62
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """How many players the view then has, and the time that it shows; None where it has none."""
+
+    rows: int
+    as_of: datetime | None
+
+
+def leaderboard_refresh(*, wait: bool) -> Refreshed | None:
+    """Refreshes mv_leaderboard, CONCURRENTLY: readers see the old rows until the new ones are there.
+
+    Never two at once: with `wait` the second one waits for the first, without it it leaves and returns None.
+    The cached boards are replaced once the refresh has committed.
+    """
+    with transaction.atomic():
+        if not _lock(wait):
+            return None
+        with connection.cursor() as cursor:
+            cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY mv_leaderboard")
+        transaction.on_commit(_replace_boards, robust=True)
+    last = LeaderboardRow.objects.order_by("-rank").values_list("rank", "as_of").first()
+    return Refreshed(*last) if last else Refreshed(0, None)
+
+
+def _lock(wait: bool) -> bool:
+    """An advisory lock that ends with the transaction, whatever becomes of this process."""
+    with connection.cursor() as cursor:
+        # A million players take longer than a request may.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        if wait:
+            cursor.execute("SET LOCAL lock_timeout = 0")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            return True
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _replace_boards() -> None:
+    """Drops every board and fills the first page, which nearly everybody asks for."""
+    drop(BOARD)
+    selectors.board_get()

@@ -1,0 +1,110 @@
+"""What the calls of the market take and give."""
+
+from rest_framework import serializers
+
+from bcraftd.fields import BodyId, BodyInteger, Page, QueryId, QueryInteger, StrictSerializer
+from market.models import MAX_QUANTITY, MAX_UNIT_PRICE
+from market.models import Listing as ListingModel
+from market.selectors import ORDERINGS
+
+
+class ListingsQuery(Page):
+    resource_id = QueryId(required=False)
+    seller_id = QueryId(required=False)
+    min_price = QueryInteger(required=False, min_value=0, max_value=MAX_UNIT_PRICE)
+    max_price = QueryInteger(required=False, min_value=0, max_value=MAX_UNIT_PRICE)
+    ordering = serializers.ChoiceField(list(ORDERINGS), default="unit_price")
+
+
+class MineQuery(Page):
+    status = serializers.ChoiceField(ListingModel.Status.values, required=False)
+
+
+class ListingBody(StrictSerializer):
+    resource_id = BodyId()
+    quantity = BodyInteger(min_value=1, max_value=MAX_QUANTITY)
+    unit_price = BodyInteger(min_value=1, max_value=MAX_UNIT_PRICE)
+
+
+class BuyBody(StrictSerializer):
+    quantity = BodyInteger(required=False, min_value=1, max_value=MAX_QUANTITY)
+
+
+class HistoryQuery(StrictSerializer):
+    interval = serializers.ChoiceField(["hour", "day"], default="hour")
+    limit = QueryInteger(min_value=1, max_value=100, default=50)
+
+
+class Listing(serializers.Serializer):
+    id = serializers.IntegerField()
+    resource_id = serializers.IntegerField()
+    resource_name = serializers.CharField()
+    seller_id = serializers.IntegerField()
+    seller_login = serializers.CharField()
+    quantity = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    unit_price = serializers.IntegerField()
+    status = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class Listings(serializers.Serializer):
+    source = serializers.ChoiceField(["cache", "database"])
+    listings = Listing(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class OwnListings(serializers.Serializer):
+    listings = Listing(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class Trade(serializers.Serializer):
+    id = serializers.IntegerField()
+    listing_id = serializers.IntegerField()
+    resource_id = serializers.IntegerField()
+    buyer_id = serializers.IntegerField()
+    seller_id = serializers.IntegerField()
+    quantity = serializers.IntegerField()
+    unit_price = serializers.IntegerField()
+    total_price = serializers.IntegerField()
+    fee = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class Trades(serializers.Serializer):
+    trades = Trade(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class Bought(serializers.Serializer):
+    status = serializers.ChoiceField(["success"])
+    trade = Trade()
+    coins = serializers.IntegerField(help_text="What the buyer has left.")
+
+
+class Summary(serializers.Serializer):
+    resource_id = serializers.IntegerField()
+    lowest_price = serializers.IntegerField(allow_null=True)
+    volume_listed = serializers.IntegerField()
+    last_price = serializers.IntegerField(allow_null=True)
+    volume_24h = serializers.IntegerField()
+    low_24h = serializers.IntegerField(allow_null=True)
+    high_24h = serializers.IntegerField(allow_null=True)
+    average_24h = serializers.FloatField(allow_null=True)
+
+
+class Candle(serializers.Serializer):
+    time = serializers.DateTimeField()
+    open = serializers.IntegerField()
+    high = serializers.IntegerField()
+    low = serializers.IntegerField()
+    close = serializers.IntegerField()
+    volume = serializers.IntegerField()
+
+
+class History(serializers.Serializer):
+    resource_id = serializers.IntegerField()
+    interval = serializers.CharField()
+    candles = Candle(many=True)

@@ -1,0 +1,44 @@
+"""What the market keeps in Redis: the pages of open listings, by resource and over all."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accounts.models import Player
+from bcraftd.cache import Entry, When, WriteBehind
+from inventory.models import Resource
+from market.models import Listing, Trade
+
+ALL = "all"
+
+LISTINGS = Entry(
+    family="market", key="market:listings:active:{resource_id}", ttl="CACHE_MARKET_LISTINGS_TTL", variants=True
+)
+
+# Write-behind: listing id -> views since the last writing.
+VIEWS = WriteBehind("activity:listing_views")
+
+
+def _both(row: Listing | Trade) -> list[Mapping[str, Any]]:
+    return [{"resource_id": row.resource_id}, {"resource_id": ALL}]
+
+
+def _resource(row: Resource) -> list[Mapping[str, Any]]:
+    return [{"resource_id": row.pk}, {"resource_id": ALL}]
+
+
+def _where_selling(player: Player) -> Iterator[Mapping[str, Any]]:
+    """Pages show the seller's login."""
+    offers = Listing.objects.filter(seller=player, status=Listing.Status.ACTIVE)
+    for resource_id in offers.values_list("resource_id", flat=True).distinct():
+        yield {"resource_id": resource_id}
+    yield {"resource_id": ALL}
+
+
+ENTRIES = [LISTINGS]
+TABLE = [
+    # Every column but `views`, which no page shows.
+    When(Listing, LISTINGS, _both, columns=frozenset({"status", "remaining", "unit_price", "quantity", "expires_at"})),
+    When(Trade, LISTINGS, _both),
+    When(Resource, LISTINGS, _resource, columns=frozenset({"name"})),
+    When(Player, LISTINGS, _where_selling, columns=frozenset({"login"}), creation=False),
+]

@@ -1,0 +1,212 @@
+"""Reads of the market."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.utils import timezone
+
+from bcraftd.cache import Answer, Fresh
+from bcraftd.pagination import keyset_page
+from inventory.models import Resource
+from market.cache import ALL, LISTINGS, VIEWS
+from market.models import Listing, Trade
+
+LISTING_COLUMNS = (
+    "id", "resource_id", "resource__name", "seller_id", "seller__login", "quantity", "remaining", "unit_price",
+    "status", "created_at", "expires_at",
+)  # fmt: skip
+TRADE_COLUMNS = (
+    "id", "listing_id", "resource_id", "buyer_id", "seller_id", "quantity", "unit_price", "total_price", "fee",
+    "created_at",
+)  # fmt: skip
+
+# What each ordering sorts by; the id breaks ties, and its direction follows.
+ORDERINGS: dict[str, tuple[list[str], list[type]]] = {
+    "unit_price": (["unit_price", "id"], [int, int]),
+    "-unit_price": (["-unit_price", "-id"], [int, int]),
+    "created_at": (["created_at", "id"], [datetime, int]),
+    "-created_at": (["-created_at", "-id"], [datetime, int]),
+}
+
+
+def listing_shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of LISTING_COLUMNS as the API shows it."""
+    return {name.replace("__", "_"): row[name] for name in LISTING_COLUMNS}
+
+
+def trade_shown(trade: Trade) -> dict[str, Any]:
+    """A trade as the API shows it."""
+    return {name: getattr(trade, name) for name in TRADE_COLUMNS}
+
+
+def listings_page(
+    *,
+    resource_id: int | None = None,
+    min_price: int | None = None,
+    max_price: int | None = None,
+    seller_id: int | None = None,
+    ordering: str = "unit_price",
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Answer | None:
+    """A page of what is for sale, through the cache. Raises Refusal `invalid` for a bad cursor."""
+    return LISTINGS.get(
+        {"resource_id": ALL if resource_id is None else resource_id},
+        {
+            "min_price": min_price,
+            "max_price": max_price,
+            "seller_id": seller_id,
+            "ordering": ordering,
+            "limit": limit,
+            "cursor": cursor,
+        },
+    )
+
+
+@LISTINGS.filler
+def _listings(
+    resource_id: int | str,
+    ordering: str,
+    limit: int,
+    min_price: int | None = None,
+    max_price: int | None = None,
+    seller_id: int | None = None,
+    cursor: str | None = None,
+) -> Fresh:
+    """One query, and one more where nothing is found. True until the first listing on the page runs out."""
+    now = timezone.now()
+    filters: dict[str, Any] = {
+        "resource_id": None if resource_id == ALL else resource_id,
+        "unit_price__gte": min_price,
+        "unit_price__lte": max_price,
+        "seller_id": seller_id,
+    }
+    order, kinds = ORDERINGS[ordering]
+    rows, following = keyset_page(
+        Listing.objects.filter(status=Listing.Status.ACTIVE, expires_at__gt=now)
+        .filter(**{name: value for name, value in filters.items() if value is not None})
+        .values(*LISTING_COLUMNS),
+        order=order,
+        kinds=kinds,
+        cursor=cursor,
+        limit=limit,
+    )
+    data = {"listings": [listing_shown(row) for row in rows], "next": following}
+    if not rows and resource_id != ALL and not Resource.objects.filter(pk=resource_id).exists():
+        # Nothing is kept for resources that do not exist: made-up ids would fill Redis with keys.
+        return Fresh(data, until=now)
+    return Fresh(data, until=min((row["expires_at"] for row in rows), default=None))
+
+
+def listing_get(listing_id: int) -> dict[str, Any] | None:
+    """One listing in any status, None where there is none. One query."""
+    row = Listing.objects.filter(pk=listing_id).values(*LISTING_COLUMNS).first()
+    return None if row is None else listing_shown(row)
+
+
+def listing_viewed(listing_id: int) -> dict[str, Any] | None:
+    """As listing_get, for somebody who looks at it: counts a view."""
+    listing = listing_get(listing_id)
+    if listing is not None:
+        VIEWS.put(str(listing_id), 1)
+    return listing
+
+
+@VIEWS.writer
+def _write_views(facts: Mapping[str, int]) -> int:
+    """Bulk-adds views. No signal: no cached page shows them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE market_listing SET views = views + seen.number"
+            " FROM (SELECT unnest(%s::bigint[]) AS id, unnest(%s::bigint[]) AS number) AS seen"
+            " WHERE market_listing.id = seen.id",
+            [[int(name) for name in facts], list(facts.values())],
+        )
+        return cursor.rowcount
+
+
+def listings_of(*, seller_id: int, status: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
+    """A page of a player's own listings, newest first. One query."""
+    rows = Listing.objects.filter(seller_id=seller_id)
+    if status is not None:
+        rows = rows.filter(status=status)
+    found, following = keyset_page(
+        rows.values(*LISTING_COLUMNS), order=["-id"], kinds=[int], cursor=cursor, limit=limit
+    )
+    return {"listings": [listing_shown(row) for row in found], "next": following}
+
+
+def trades_page(*, player_id: int, cursor: str | None, limit: int) -> dict[str, Any]:
+    """A page of the trades that a player bought or sold in, newest first. One query."""
+    found, following = keyset_page(
+        Trade.objects.filter(Q(buyer_id=player_id) | Q(seller_id=player_id)).values(*TRADE_COLUMNS),
+        order=["-id"],
+        kinds=[int],
+        cursor=cursor,
+        limit=limit,
+    )
+    return {"trades": found, "next": following}
+
+
+def _exists(resource_id: int) -> bool:
+    return Resource.objects.filter(pk=resource_id).exists()
+
+
+def _open(resource_id: int, now: datetime) -> QuerySet[Listing]:
+    return Listing.objects.filter(resource_id=resource_id, status=Listing.Status.ACTIVE, expires_at__gt=now)
+
+
+def resource_summary(resource_id: int) -> dict[str, Any] | None:
+    """A resource's market at a glance, None for an unknown one. Prices are coins for one. Four queries at most."""
+    now = timezone.now()
+    offered = _open(resource_id, now).aggregate(lowest=Min("unit_price"), volume=Sum("remaining"))
+    trades = Trade.objects.filter(resource_id=resource_id)
+    last = trades.order_by("-created_at", "-id").values_list("unit_price", flat=True).first()
+    if last is None and offered["volume"] is None and not _exists(resource_id):
+        return None
+    day = trades.filter(created_at__gt=now - timedelta(hours=24)).aggregate(
+        volume=Sum("quantity"), value=Sum("total_price"), low=Min("unit_price"), high=Max("unit_price")
+    )
+    return {
+        "resource_id": resource_id,
+        "lowest_price": offered["lowest"],
+        "volume_listed": offered["volume"] or 0,
+        "last_price": last,
+        "volume_24h": day["volume"] or 0,
+        "low_24h": day["low"],
+        "high_24h": day["high"],
+        "average_24h": round(day["value"] / day["volume"], 2) if day["volume"] else None,
+    }
+
+
+# Opening and closing prices are those of the first and the last trade of each span, by time and then id.
+_CANDLES = """
+SELECT date_trunc(%s, created_at, 'UTC') AS "time",
+       (array_agg(unit_price ORDER BY created_at, id))[1] AS open,
+       max(unit_price) AS high,
+       min(unit_price) AS low,
+       (array_agg(unit_price ORDER BY created_at DESC, id DESC))[1] AS close,
+       sum(quantity)::bigint AS volume
+FROM market_trade
+WHERE resource_id = %s
+GROUP BY 1
+ORDER BY 1 DESC
+LIMIT %s
+"""
+
+
+def resource_history(*, resource_id: int, interval: str, limit: int) -> dict[str, Any] | None:
+    """The newest candles of a resource's trades, oldest first; None for an unknown resource. Two queries.
+
+    `interval` is `hour` or `day`; spans without a trade have no candle.
+    """
+    if not _exists(resource_id):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_CANDLES, [interval, resource_id, limit])
+        names = [column.name for column in cursor.description]
+        candles = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {"resource_id": resource_id, "interval": interval, "candles": candles[::-1]}
