@@ -266,7 +266,6 @@ SPECTACULAR_SETTINGS = {
 # --- Static files, security -------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / ".bcraftd" / "static"
 # WhiteNoise reads the packages' own files at start: no collectstatic step that an operator can forget.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

@@ -121,7 +121,7 @@ def _start() -> None:
 
 
 def _stop() -> None:
-    """Stop what runs and remove its folder. Should this never be reached, the servers' guards and the next run do it."""
+    """Stop what runs and remove its folder. Where this is not reached, the guards and the next run do it."""
     for server in (_valkey, _postgres):
         if server is not None:
             server.stop()

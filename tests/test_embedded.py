@@ -29,7 +29,7 @@ ACCOUNTS = list(dict.fromkeys([account(), Account.NOBODY])) if IS_ROOT else [Acc
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that every user can reach (pytest's own lies in one that only its owner enters), empty of processes at the end."""
+    """A folder that every user can reach, unlike pytest's own; at the end nothing may run in it any more."""
     path = Path(tempfile.mkdtemp(prefix="bcraftd-"))
     path.chmod(0o755)
     try:
@@ -309,7 +309,7 @@ def test_a_killed_runner_leaves_nothing_behind(folder: Path, number: signal.Sign
 
 
 def test_an_ordinary_user_can_run_both(folder: Path) -> None:
-    """As root this is tried as `nobody`, with copies of all that is needed, as root's own files may be out of its reach."""
+    """As root this is tried as `nobody`, with copies of what is needed: root's own may be out of its reach."""
     home = folder / "home"
     home.mkdir()
     if not IS_ROOT:

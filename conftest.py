@@ -1,0 +1,68 @@
+"""What every test has at hand: real servers (tests/servers.py), an empty world, and a client of the API."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+
+from bcraftd.cache import background, outbox, store
+from tests.support import Api, clean_world
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database, migrated. pytest-django makes one only for tests that carry its mark, and its mark
+    flushes and migrates again after each test with real commits, which takes longer than the tests do."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+        connection.close()
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The seeded catalogue, no players, an empty Redis. Commits are real; what a test leaves is removed after it."""
+    from environment.seeding import environment_seed
+    from inventory.seeding import catalogue_seed
+
+    with django_db_blocker.unblock():
+        clean_world()
+        catalogue_seed()
+        environment_seed()
+        store.client().flushdb()
+        yield
+        background.flush()
+        outbox.replayed()
+        connection.close()
+
+
+@pytest.fixture
+def api(world: None) -> Api:
+    """A client that nobody has signed in with."""
+    return Api()
+
+
+@pytest.fixture
+def sign_up(api: Api) -> Callable[..., Api]:
+    """`sign_up("ada")` registers a player, logs in and gives a client of its own."""
+
+    def make(login: str = "ada", password: str = "correct horse battery") -> Api:
+        return Api.signed_up(login, password)
+
+    return make
+
+
+@pytest.fixture
+def ada(sign_up: Callable[..., Api]) -> Api:
+    """A signed-in player."""
+    return sign_up("ada")
+
+
+@pytest.fixture
+def bob(sign_up: Callable[..., Api]) -> Api:
+    """Another one."""
+    return sign_up("bob")
