@@ -50,8 +50,8 @@ def api(world: None) -> Api:
 def sign_up(api: Api) -> Callable[..., Api]:
     """`sign_up("ada")` registers a player, logs in and gives a client of its own."""
 
-    def make(login: str = "ada", password: str = "correct horse battery") -> Api:
-        return Api.signed_up(login, password)
+    def make(login: str = "ada") -> Api:
+        return Api.signed_up(login, "correct horse battery")
 
     return make
 

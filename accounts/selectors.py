@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 
 from accounts import rules
@@ -29,26 +30,11 @@ def _alive() -> datetime:
 def _session(session_id: str) -> Fresh | None:
     row = (
         PlayerSession.objects.filter(session_id=session_id, last_seen_at__gt=_alive(), player__is_active=True)
-        .values("session_id", "player_id", "role", "created_at", "last_seen_at", "player__login")
+        .annotate(login=F("player__login"))
+        .values("session_id", "player_id", "login", "role", "created_at", "last_seen_at")
         .first()
     )
-    return None if row is None else session_value(login=row.pop("player__login"), **row)
-
-
-def session_value(
-    *, session_id: str, player_id: int, login: str, role: str, created_at: datetime, last_seen_at: datetime
-) -> Fresh:
-    """What Redis holds of a session."""
-    return Fresh(
-        {
-            "session_id": session_id,
-            "player_id": player_id,
-            "login": login,
-            "role": role,
-            "created_at": created_at,
-            "last_seen_at": last_seen_at,
-        }
-    )
+    return None if row is None else Fresh(row)
 
 
 def session_principal(session_id: str) -> Principal | None:
@@ -62,7 +48,9 @@ def session_principal(session_id: str) -> Principal | None:
     session: Mapping[str, Any] = answer.data()
     now = timezone.now()
     LAST_SEEN.put(session_id, int(now.timestamp()))
-    if answer.outcome == "BYPASS" and datetime.fromisoformat(session["last_seen_at"]) < now - timedelta(seconds=LAST_SEEN_LAG):
+    if answer.outcome == "BYPASS" and datetime.fromisoformat(session["last_seen_at"]) < now - timedelta(
+        seconds=LAST_SEEN_LAG
+    ):
         PlayerSession.objects.filter(session_id=session_id).update(last_seen_at=now)
     return Principal(session["player_id"], session["login"], session["role"], session["session_id"])
 

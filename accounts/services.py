@@ -121,7 +121,9 @@ def password_check(password: str, player: Player, field: str = "password") -> No
     try:
         validate_password(password, player)
     except ValidationError as error:
-        rows = [{"field": field, "code": each.code or "invalid", "detail": each.messages[0]} for each in error.error_list]
+        rows = [
+            {"field": field, "code": each.code or "invalid", "detail": each.messages[0]} for each in error.error_list
+        ]
         raise Refusal("invalid", rows[0]["detail"], errors=rows) from None
 
 
@@ -222,6 +224,9 @@ def _rotate(claims: tokens.Claims) -> TokenPair | None:
 @atomic
 def session_end(*, player_id: int, session_id: str) -> None:
     """Ends one of the player's sessions. Raises Refusal `not_found` for another player's or an unknown one."""
+    # PostgreSQL refuses to be asked for a text with a NUL.
+    if "\x00" in session_id:
+        raise Refusal("not_found")
     ended, _ = PlayerSession.objects.filter(player_id=player_id, session_id=session_id).delete()
     if not ended:
         raise Refusal("not_found")

@@ -13,16 +13,15 @@ MIN_KEY_BYTES = 32
 @register
 def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """bcraftd.E001, E002: the keys that sign tokens and cookies."""
-    found: list[CheckMessage] = []
-    for name in ("SECRET_KEY", "JWT_SIGNING_KEY"):
-        if len(getattr(settings, name).encode()) < MIN_KEY_BYTES:
-            found.append(
-                Error(
-                    f"{name} is shorter than {MIN_KEY_BYTES} bytes.",
-                    hint='Make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"',
-                    id="bcraftd.E001",
-                )
-            )
+    found: list[CheckMessage] = [
+        Error(
+            f"{name} is shorter than {MIN_KEY_BYTES} bytes.",
+            hint='Make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"',
+            id="bcraftd.E001",
+        )
+        for name in ("SECRET_KEY", "JWT_SIGNING_KEY")
+        if len(getattr(settings, name).encode()) < MIN_KEY_BYTES
+    ]
     if settings.SECRET_KEY == settings.JWT_SIGNING_KEY:
         found.append(
             Error(
@@ -37,8 +36,8 @@ def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **options: Any) 
 @register
 def nothing_is_pickled(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """bcraftd.E003: whoever can write to Redis must not be able to run code here."""
-    options_of_default = settings.CACHES["default"].get("OPTIONS", {})
-    if "json" in options_of_default.get("SERIALIZER", "").lower() and "JSON" in settings.SESSION_SERIALIZER:
+    cache_options: Any = settings.CACHES["default"].get("OPTIONS", {})
+    if "json" in cache_options.get("SERIALIZER", "").lower() and "JSON" in settings.SESSION_SERIALIZER:
         return []
     return [
         Error(

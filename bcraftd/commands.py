@@ -1,12 +1,16 @@
 """The base of our manage.py commands: `--json` on each that reports, an exit status that tells the truth."""
 
 import json
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
 
 from bcraftd.cache.entry import JSONEncoder
 from bcraftd.errors import Refusal
+
+# Columns where nobody looks on: in a file or a pipe a folded key could not be searched for.
+WIDE = 200
 
 
 class ReportingCommand(BaseCommand):
@@ -27,6 +31,10 @@ class ReportingCommand(BaseCommand):
             self.stdout.write(json.dumps(report, cls=JSONEncoder, ensure_ascii=False))
         else:
             self.show(report)
+
+    def console(self) -> Console:
+        """Where tables are printed."""
+        return Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else WIDE)
 
     def run(self, **options: Any) -> Any:
         """Does the work and returns the report."""

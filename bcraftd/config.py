@@ -3,12 +3,15 @@
 import ipaddress
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
 T = TypeVar("T")
 
@@ -39,6 +42,16 @@ def _flag(text: str) -> bool:
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _is_redis_url(url: str) -> bool:
+    """Whether the client library will understand all of it; it takes a database that is no number for 0."""
+    try:
+        parsed = parse_url(url)
+        database = urlsplit(url).path.strip("/")
+    except ValueError:
+        return False
+    return "path" in parsed or not database or "db" in parsed
 
 
 class Config:
@@ -106,7 +119,11 @@ class Config:
 
     def rate(self, name: str, default: str) -> tuple[int, int] | None:
         """A rate limit as (requests, seconds), None where it is off."""
-        return self._read(name, parse_rate, parse_rate(default), False)
+        text = self.text(name, default)
+        try:
+            return parse_rate(text)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}.") from None
 
     def words(self, name: str, default: str = "") -> list[str]:
         """Words separated by commas."""
@@ -119,7 +136,28 @@ class Config:
     def database(self, name: str) -> dict[str, object]:
         """A PostgreSQL URL as Django's dictionary. Raises ImproperlyConfigured where it is missing or another kind."""
         url = self.secret(name)
-        parsed = self.env.db_url_config(url)
-        if parsed.get("ENGINE") != "django.db.backends.postgresql":
+        parsed: dict[str, object] = {}
+        if url.startswith(("postgres://", "postgresql://")):
+            # What urlsplit says of a bad port or address would show half of the URL; the form is enough.
+            with suppress(ValueError):
+                parsed = dict(self.env.db_url_config(url))
+        if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
             raise ImproperlyConfigured(f"{name}: expected postgres://user:password@host:port/database.")
-        return dict(parsed)
+        return parsed
+
+    def redis(self, *names: str) -> str:
+        """The first Redis URL that is set, "" where none is. Raises ImproperlyConfigured for a bad one."""
+        for name in names:
+            url = self.text(name)
+            if url and not _is_redis_url(url):
+                raise ImproperlyConfigured(f"{name}: expected redis://:password@host:port/number.")
+            if url:
+                return url
+        return ""
+
+    def choice(self, name: str, default: str, known: Sequence[str]) -> str:
+        """One of some words, in capitals."""
+        value = self.text(name, default).upper()
+        if value not in known:
+            raise ImproperlyConfigured(f"{name}: expected one of {', '.join(known)}.")
+        return value

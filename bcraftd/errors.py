@@ -177,7 +177,11 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's hook for a refused request."""
-    return problem(request, Refusal("permission_denied")) if is_api(request) else defaults.permission_denied(request, exception)
+    return (
+        problem(request, Refusal("permission_denied"))
+        if is_api(request)
+        else defaults.permission_denied(request, exception)
+    )
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

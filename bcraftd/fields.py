@@ -40,7 +40,10 @@ class QueryFlag(serializers.BooleanField):
 
 
 class Text(serializers.CharField):
-    """A JSON string; a number or `true` is not one."""
+    """A JSON string, kept as it is; a number or `true` is not one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -72,6 +75,11 @@ class StrictSerializer(serializers.Serializer[Any]):
                 message = serializers.ErrorDetail("This field is not known.", code="unknown")
                 raise serializers.ValidationError({name: [message] for name in unknown})
         return super().to_internal_value(data)
+
+
+def Source() -> Any:
+    """Where a cached answer came from. Serializers have an attribute of that name, hence no plain declaration."""
+    return serializers.ChoiceField(["cache", "database"])
 
 
 class Empty(StrictSerializer):

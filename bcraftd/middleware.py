@@ -1,5 +1,6 @@
 """What happens to every request before and after its view."""
 
+import io
 import re
 import uuid
 from collections.abc import Callable
@@ -10,11 +11,28 @@ from django.http import HttpRequest, HttpResponse
 from bcraftd import ratelimits
 from bcraftd.errors import Refusal, is_api, problem
 from bcraftd.network import client_address, from_trusted_proxy
+from bcraftd.parsing import MAX_BODY_BYTES
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PAGES = ("/admin/", "/api/docs")
+
+
+def _measure_body(request: HttpRequest) -> None:
+    """Reads a body that came without its length (chunked, or by HTTP/2).
+
+    Django and DRF take it for none, and a purchase of one that loses its body is a purchase of everything.
+    """
+    given = request.META
+    if given.get("CONTENT_LENGTH") or not given.get("wsgi.input_terminated") or request.method in ("GET", "HEAD"):
+        return
+    body = b""
+    # One byte more than the parser takes is enough for it to refuse.
+    while len(body) <= MAX_BODY_BYTES and (part := given["wsgi.input"].read(MAX_BODY_BYTES + 1 - len(body))):
+        body += part
+    given["CONTENT_LENGTH"] = str(len(body))
+    request._stream = io.BytesIO(body)  # type: ignore[attr-defined]
 
 
 class EdgeMiddleware:
@@ -36,6 +54,7 @@ class EdgeMiddleware:
             # Answered the same without a redirect, because a redirected POST loses its body.
             request.path_info = request.path_info.rstrip("/")
             request.path = request.path.rstrip("/")
+        _measure_body(request)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         if request.path_info.startswith(_PAGES):
@@ -50,9 +69,10 @@ class RateLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if settings.RATE_LIMIT_DEFAULT is None or not is_api(request):
+        rate = settings.RATE_LIMIT_DEFAULT
+        if rate is None or not is_api(request):
             return self.get_response(request)
-        usage = ratelimits.count_request(ratelimits.who(request))
+        usage = ratelimits.count_request(ratelimits.who(request), rate)
         if usage.exceeded:
             response = problem(request, Refusal("rate_limited", headers=usage.retry_headers()))
         else:

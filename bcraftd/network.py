@@ -10,9 +10,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def _parse(text: str) -> Address | None:
     try:
-        return ipaddress.ip_address(text.strip().strip("[]"))
+        address = ipaddress.ip_address(text.strip().strip("[]"))
     except ValueError:
         return None
+    # A socket that listens for both kinds shows an IPv4 client as ::ffff:192.0.2.1: one client, one address.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
 
 
 def _trusted(address: Address | None) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -82,7 +82,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     for name, check, optional in CHECKS:
         try:
             states[name] = check()
-        except DatabaseError as error:
+        except Error as error:
             states[name] = {"state": "down", "detail": type(error).__name__}
         serves = serves and (optional or states[name]["state"] == "ok")
     status = 200 if serves else 503
@@ -100,4 +100,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     with_token = bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
     if not with_token and not ipaddress.ip_address(request.META["REMOTE_ADDR"]).is_loopback:
         return HttpResponse("Only from loopback or with the metrics token.\n", status=403, content_type="text/plain")
-    return ExportToDjangoView(request)
+    exported: HttpResponse = ExportToDjangoView(request)
+    return exported

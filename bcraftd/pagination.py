@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -26,7 +26,11 @@ def _encode(order: Order, place: Sequence[Any]) -> str:
 
 def _typed(value: Any, example: type) -> Any:
     if example is datetime:
-        return datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError
+        # In UTC, because PostgreSQL reads no offset of less than a second.
+        return moment.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         raise ValueError
     return value
@@ -40,9 +44,7 @@ def _decode(cursor: str, order: Order, kinds: Sequence[type]) -> list[Any]:
         if label != ",".join(order) or len(values) != len(kinds):
             raise ValueError
         place = [_typed(value, kind) for value, kind in zip(values, kinds, strict=True)]
-        if any(isinstance(value, datetime) and value.tzinfo is None for value in place):
-            raise ValueError
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise invalid("cursor", "This is not a cursor of this list.") from None
     return place
 
@@ -65,7 +67,7 @@ def _after(order: Order, place: Sequence[Any]) -> Q:
 
 
 def keyset_page(
-    rows: QuerySet[Any, dict[str, Any]],
+    rows: QuerySet[Any, Any],
     *,
     order: Order,
     kinds: Sequence[type],

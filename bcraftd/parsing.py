@@ -14,7 +14,9 @@ from bcraftd.errors import Refusal
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A string that does not end runs to the end of the body, and nothing is looked at twice: a body of quotes
+# and backslashes must not cost the square of its length.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 def _depth(body: bytes) -> int:

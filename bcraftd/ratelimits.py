@@ -84,9 +84,9 @@ def who(request: HttpRequest) -> str:
     return f"player:{principal.id}" if principal is not None else f"address:{request.META['REMOTE_ADDR']}"
 
 
-def count_request(caller: str) -> Usage:
-    """Counts one request against the general limit."""
-    limit, window = settings.RATE_LIMIT_DEFAULT
+def count_request(caller: str, rate: tuple[int, int]) -> Usage:
+    """Counts one request against the general limit: (requests, seconds)."""
+    limit, window = rate
     try:
         count, reset = store.count_in_window(f"rl:all:{caller}", window)
     except store.StoreDown:

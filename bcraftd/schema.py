@@ -26,7 +26,7 @@ class Problem(serializers.Serializer):
     detail = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
-    errors = FieldError(many=True, required=False)
+    errors = FieldError(many=True, required=False)  # type: ignore[assignment] # RFC 9457 names it so
 
 
 def _header(name: str, description: str, statuses: Sequence[int]) -> OpenApiParameter:

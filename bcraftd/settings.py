@@ -7,6 +7,7 @@ is found out by its players.
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -128,7 +129,8 @@ def _redis_url() -> str:
         return url
     password = env.text("REDIS_PASSWORD")
     login = f":{quote(password, safe='')}@" if password else ""
-    return f"redis://{login}{env.text('REDIS_HOST', '127.0.0.1')}:{env.number('REDIS_PORT', 6379, 1, 65535)}/{env.number('REDIS_DB', 0)}"
+    host, port = env.text("REDIS_HOST", "127.0.0.1"), env.number("REDIS_PORT", 6379, 1, 65535)
+    return f"redis://{login}{host}:{port}/{env.number('REDIS_DB', 0)}"
 
 
 REDIS_URL = _redis_url()
@@ -190,7 +192,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ("login", "email")}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("login", "email")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -219,7 +224,7 @@ SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
     "ISSUER": "bcraftd",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
-    # The session ends after CACHE_SESSION_TTL without use; a refresh token need not live longer than that and one access token.
+    # The session ends after CACHE_SESSION_TTL without use: a refresh token outlives that by one access token.
     "REFRESH_TOKEN_LIFETIME": timedelta(seconds=CACHE_SESSION_TTL, minutes=15),
     "USER_ID_CLAIM": "player_id",
     "UPDATE_LAST_LOGIN": False,
@@ -282,7 +287,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# What the API answers is never a page, so that nothing may run in it. The admin and the docs relax this in bcraftd/middleware.py.
+# What the API answers is never a page, so that nothing may run in it.
+# bcraftd/middleware.py gives the admin and the docs the second policy.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {"default-src": [NONE], "frame-ancestors": [NONE], "base-uri": [NONE], "form-action": [NONE]}
 }
@@ -330,7 +336,7 @@ Q_CLUSTER = {
 
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = 20
-_shared = [
+_shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

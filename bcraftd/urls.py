@@ -1,5 +1,7 @@
 """Every path of the project."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import include, path, register_converter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -9,7 +11,7 @@ from bcraftd.converters import IdConverter
 
 register_converter(IdConverter, "id")
 
-api = [
+api: list[Any] = [
     path("", include("accounts.api.urls")),
     path("", include("environment.api.urls")),
     path("", include("inventory.api.urls")),

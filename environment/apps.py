@@ -7,7 +7,7 @@ class EnvironmentConfig(AppConfig):
     name = "environment"
 
     def ready(self) -> None:
-        from environment import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
         from bcraftd.cache import register
+        from environment import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
 
         register(cache.ENTRIES, cache.TABLE)

@@ -4,37 +4,20 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, Protocol, TypeVar
 
-
-class HasMonths(Protocol):
-    """What season_at needs to know of a season."""
-
-    start_month: int
-    end_month: int
-
-
-class HasDuration(Protocol):
-    """What the weather's course needs to know of a weather."""
-
-    name: str
-    duration_minutes: int
-
-
-S = TypeVar("S", bound=HasMonths)
-W = TypeVar("W", bound=HasDuration)
+from environment.models import Season, Weather
 
 
 @dataclass(frozen=True, slots=True)
-class Spell(Generic[W]):
+class Spell:
     """A weather and the time that it holds: from `starts_at` up to, not including, `ends_at`."""
 
-    weather: W
+    weather: Weather
     starts_at: datetime
     ends_at: datetime
 
 
-def season_at(seasons: Sequence[S], moment: datetime) -> S | None:
+def season_at(seasons: Sequence[Season], moment: datetime) -> Season | None:
     """The season of a moment's month in UTC, None where no season has it."""
     month = moment.astimezone(UTC).month
     for season in seasons:
@@ -46,21 +29,13 @@ def season_at(seasons: Sequence[S], moment: datetime) -> S | None:
     return None
 
 
-def season_ends(season: HasMonths, moment: datetime) -> datetime:
-    """The first moment after the season that holds at `moment`, in UTC."""
-    now = moment.astimezone(UTC)
-    year = now.year + (1 if now.month > season.end_month else 0)
-    following = season.end_month % 12 + 1
-    return datetime(year + (1 if following == 1 else 0), following, 1, tzinfo=UTC)
-
-
 def month_ends(moment: datetime) -> datetime:
-    """The first moment of the next month, in UTC."""
+    """The first moment of the next month, in UTC: what holds of seasons now holds until then at least."""
     now = moment.astimezone(UTC)
     return datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
 
 
-def weather_after(weathers: Sequence[W], current: W, ends_at: datetime) -> W:
+def weather_after(weathers: Sequence[Weather], current: Weather, ends_at: datetime) -> Weather:
     """The weather that follows: never the same again (where there is another), else drawn by the moment of the change.
 
     A hash of the moment draws, so that the forecast, the schedule and every process agree without asking each other.
@@ -72,7 +47,7 @@ def weather_after(weathers: Sequence[W], current: W, ends_at: datetime) -> W:
     return others[int.from_bytes(digest[:8], "big") % len(others)]
 
 
-def course(weathers: Sequence[W], active: W, since: datetime, start: datetime) -> Iterator[Spell[W]]:
+def course(weathers: Sequence[Weather], active: Weather, since: datetime, start: datetime) -> Iterator[Spell]:
     """The weather's spells from the one that holds at `start` on, without end."""
     spell = Spell(active, since, since + timedelta(minutes=active.duration_minutes))
     while True:

@@ -27,7 +27,7 @@ class Conditions:
     crafting: Decimal
 
 
-def _spell(moment: datetime) -> rules.Spell[Weather] | None:
+def _spell(moment: datetime) -> rules.Spell | None:
     """The weather of a moment, None where none is active. One query."""
     weathers = list(Weather.objects.all())
     active = next((weather for weather in weathers if weather.is_active), None)
@@ -71,13 +71,16 @@ def environment_current() -> Answer | None:
 
 @CURRENT.filler
 def _current() -> Fresh:
-    """Two queries. True until the weather or the season changes."""
+    """Two queries. True until the weather changes or the month ends: seasons may overlap, so that another can
+    take over before the present one is over."""
     now = timezone.now()
     spell, season = _spell(now), _season(now)
-    ends = [rules.season_ends(season, now) if season else rules.month_ends(now)]
+    ends = [rules.month_ends(now)]
     if spell is not None:
         ends.append(spell.ends_at)
-    return Fresh({"weather": _shown(spell.weather if spell else None), "season": _shown(season), "timestamp": now}, min(ends))
+    return Fresh(
+        {"weather": _shown(spell.weather if spell else None), "season": _shown(season), "timestamp": now}, min(ends)
+    )
 
 
 def weather_current() -> Answer | None:

@@ -7,7 +7,7 @@ class InventoryConfig(AppConfig):
     name = "inventory"
 
     def ready(self) -> None:
-        from inventory import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
         from bcraftd.cache import register
+        from inventory import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
 
         register(cache.ENTRIES, cache.TABLE)

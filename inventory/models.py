@@ -119,7 +119,9 @@ class PlayerProfession(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["player", "profession"], name="playerprofession_unique"),
             models.UniqueConstraint(fields=["player", "slot"], name="playerprofession_slot_unique"),
-            models.CheckConstraint(condition=Q(slot__gte=1, slot__lte=MAX_PROFESSIONS), name="playerprofession_slot_range"),
+            models.CheckConstraint(
+                condition=Q(slot__gte=1, slot__lte=MAX_PROFESSIONS), name="playerprofession_slot_range"
+            ),
             models.CheckConstraint(
                 condition=Q(level__gte=1, level__lte=MAX_PROFESSION_LEVEL), name="playerprofession_level_range"
             ),

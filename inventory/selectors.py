@@ -40,7 +40,9 @@ def _inventory(player_id: int) -> Fresh:
     rows = (
         InventoryItem.objects.filter(player_id=player_id, quantity__gt=0)
         .order_by("resource_id")
-        .values("resource_id", "quantity", "resource__slug", "resource__name", "resource__rarity_id", "resource__stack_size")
+        .values(
+            "resource_id", "quantity", "resource__slug", "resource__name", "resource__rarity_id", "resource__stack_size"
+        )
     )
     return Fresh(
         {
@@ -59,7 +61,9 @@ def _inventory(player_id: int) -> Fresh:
     )
 
 
-def resources_list(*, kind: str | None = None, rarity: str | None = None, gatherable: bool | None = None) -> Answer | None:
+def resources_list(
+    *, kind: str | None = None, rarity: str | None = None, gatherable: bool | None = None
+) -> Answer | None:
     """The catalogue of resources, through the cache."""
     return RESOURCES.get(variant={"kind": kind, "rarity": rarity, "gatherable": gatherable})
 

@@ -36,13 +36,17 @@ def items_move(*, player_id: int, moves: Mapping[int, int], reason: str, referen
     for resource_id, quantity in signed.items():
         item = held[resource_id]
         if item.quantity + quantity < 0:
-            raise Refusal("insufficient_items", f"This takes {-quantity} of resource {resource_id}; {item.quantity} are there.")
+            raise Refusal(
+                "insufficient_items", f"This takes {-quantity} of resource {resource_id}; {item.quantity} are there."
+            )
         if item.quantity + quantity > MAX_AMOUNT:
             raise Refusal("balance_limit", f"A holding may not pass {MAX_AMOUNT} pieces.")
         item.quantity += quantity
         item.save(update_fields=["quantity"])
     ItemMovement.objects.bulk_create(
-        ItemMovement(player_id=player_id, resource_id=resource_id, quantity=quantity, reason=reason, reference=reference)
+        ItemMovement(
+            player_id=player_id, resource_id=resource_id, quantity=quantity, reason=reason, reference=reference
+        )
         for resource_id, quantity in signed.items()
     )
     return {resource_id: held[resource_id].quantity for resource_id in signed}
@@ -122,7 +126,9 @@ def recipe_craft(*, player_id: int, recipe_id: int, attempts: int) -> dict[str, 
         raise Refusal("not_found", f"There is no recipe {recipe_id}.")
     practised = _practised(player_id, recipe.profession_id)
     if practised.level < recipe.required_level:
-        raise Refusal("level_too_low", f"{recipe.name} needs level {recipe.required_level}; yours is {practised.level}.")
+        raise Refusal(
+            "level_too_low", f"{recipe.name} needs level {recipe.required_level}; yours is {practised.level}."
+        )
     consumed = {
         resource_id: quantity * attempts
         for resource_id, quantity in selectors.ingredients_of([recipe.pk])[recipe.pk].items()

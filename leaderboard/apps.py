@@ -7,7 +7,7 @@ class LeaderboardConfig(AppConfig):
     name = "leaderboard"
 
     def ready(self) -> None:
-        from leaderboard import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
         from bcraftd.cache import register
+        from leaderboard import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
 
         register(cache.ENTRIES, cache.TABLE)

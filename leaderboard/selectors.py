@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet, Subquery
 
 from bcraftd.cache import Answer, Fresh
 from leaderboard.cache import BOARD
@@ -21,43 +21,51 @@ SORTS: dict[str, tuple[str, ...]] = {
     "crafted": ("-total_items_crafted", "player_id"),
     "sales": ("-total_sales_value", "player_id"),
 }
-DEFAULT = {"sort": "score", "limit": 100, "offset": 0}
+DEFAULT_LIMIT = 100
 
 
-def board_get(*, sort: str = "score", limit: int = 100, offset: int = 0) -> Answer | None:
+def board_get(*, sort: str = "score", limit: int = DEFAULT_LIMIT, offset: int = 0) -> Answer | None:
     """A page of a board, through the cache."""
     return BOARD.get(variant={"sort": sort, "limit": limit, "offset": offset})
 
 
 @BOARD.filler
 def _board(sort: str, limit: int, offset: int) -> Fresh:
-    """Two queries. The highest rank is the number of rows, which an index knows and a COUNT does not."""
-    found = LeaderboardRow.objects.aggregate(total=Max("rank"), as_of=Max("as_of"))
-    return Fresh(
-        {
-            "as_of": found["as_of"],
-            "total": found["total"] or 0,
-            "leaderboard": _rows(LeaderboardRow.objects.order_by(*SORTS[sort])[offset : offset + limit]),
-        }
-    )
+    """One query, and one more where the page is empty."""
+    rows = list(_board_rows().order_by(*SORTS[sort])[offset : offset + limit])
+    # Where nothing is on the page, the first of all knows the rest.
+    first = rows[0] if rows else _board_rows().order_by("rank").first()
+    total = first["total"] if first else 0
+    for row in rows:
+        del row["total"]
+    return Fresh({"as_of": first["as_of"] if first else None, "total": total, "leaderboard": rows})
 
 
-def _rows(rows: QuerySet[LeaderboardRow]) -> list[dict[str, Any]]:
-    """A refresh swaps all rows at once, so that one query never shows two states."""
-    return list(rows.values(*COLUMNS, "as_of"))
+def _board_rows() -> QuerySet[LeaderboardRow, dict[str, Any]]:
+    """Rows with the number of all beside them, in one query: a refresh between two would mix two states.
+
+    The highest rank is the number of rows, which an index knows and a COUNT does not.
+    """
+    last = LeaderboardRow.objects.order_by("-rank").values("rank")[:1]
+    rows: QuerySet[LeaderboardRow, dict[str, Any]]
+    rows = LeaderboardRow.objects.annotate(total=Subquery(last)).values(*COLUMNS, "as_of", "total")
+    return rows
 
 
 def place_of(player_id: int) -> dict[str, Any] | None:
     """A player's own row as of the last refresh, None where it does not know the player. One query."""
-    rows = _rows(LeaderboardRow.objects.filter(player_id=player_id))
-    return rows[0] if rows else None
+    row: dict[str, Any] | None = LeaderboardRow.objects.filter(player_id=player_id).values(*COLUMNS, "as_of").first()
+    return row
 
 
 def board_around(*, player_id: int, around: int) -> dict[str, Any]:
-    """A player's row and so many before and after it. Two queries."""
-    row = place_of(player_id)
+    """A player's row and so many before and after it. One query, so that it is of one refresh; two where the last
+    refresh does not know the player."""
+    own = Subquery(LeaderboardRow.objects.filter(player_id=player_id).values("rank")[:1])
+    near = LeaderboardRow.objects.filter(rank__gte=own - around, rank__lte=own + around)
+    rows = list(near.order_by("rank").values(*COLUMNS, "as_of"))
+    row = next((each for each in rows if each["player_id"] == player_id), None)
     if row is None:
         as_of = LeaderboardRow.objects.values_list("as_of", flat=True).first()
         return {"as_of": as_of, "rank": None, "row": None, "around": []}
-    near = LeaderboardRow.objects.filter(rank__gte=row["rank"] - around, rank__lte=row["rank"] + around)
-    return {"as_of": row["as_of"], "rank": row["rank"], "row": row, "around": _rows(near.order_by("rank"))}
+    return {"as_of": row["as_of"], "rank": row["rank"], "row": row, "around": rows}

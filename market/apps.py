@@ -7,7 +7,7 @@ class MarketConfig(AppConfig):
     name = "market"
 
     def ready(self) -> None:
-        from market import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
         from bcraftd.cache import register
+        from market import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
 
         register(cache.ENTRIES, cache.TABLE)

@@ -43,13 +43,17 @@ class Listing(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["unit_price", "id"], condition=Q(status="active"), name="listing_active_price"),
-            models.Index(fields=["resource", "unit_price", "id"], condition=Q(status="active"), name="listing_active_resource"),
+            models.Index(
+                fields=["resource", "unit_price", "id"], condition=Q(status="active"), name="listing_active_resource"
+            ),
             models.Index(fields=["created_at", "id"], condition=Q(status="active"), name="listing_active_newest"),
             models.Index(fields=["expires_at", "id"], condition=Q(status="active"), name="listing_active_expiry"),
             models.Index(fields=["seller", "-id"], name="listing_seller_newest"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY), name="listing_quantity_range"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY), name="listing_quantity_range"
+            ),
             models.CheckConstraint(
                 condition=Q(unit_price__gte=1, unit_price__lte=MAX_UNIT_PRICE), name="listing_unit_price_range"
             ),

@@ -115,17 +115,25 @@ def listing_viewed(listing_id: int) -> dict[str, Any] | None:
     return listing
 
 
+# The rows are locked in the order of their ids, as the sweep locks them, so that the two cannot deadlock.
+_ADD_VIEWS = """
+WITH locked AS (
+    SELECT id FROM market_listing WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE market_listing
+SET views = views + seen.number
+FROM (SELECT unnest(%(ids)s::bigint[]) AS id, unnest(%(numbers)s::bigint[]) AS number) AS seen
+JOIN locked USING (id)
+WHERE market_listing.id = seen.id
+"""
+
+
 @VIEWS.writer
 def _write_views(facts: Mapping[str, int]) -> int:
     """Bulk-adds views. No signal: no cached page shows them."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE market_listing SET views = views + seen.number"
-            " FROM (SELECT unnest(%s::bigint[]) AS id, unnest(%s::bigint[]) AS number) AS seen"
-            " WHERE market_listing.id = seen.id",
-            [[int(name) for name in facts], list(facts.values())],
-        )
-        return cursor.rowcount
+        cursor.execute(_ADD_VIEWS, {"ids": [int(name) for name in facts], "numbers": list(facts.values())})
+        return int(cursor.rowcount)
 
 
 def listings_of(*, seller_id: int, status: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -159,17 +167,25 @@ def _open(resource_id: int, now: datetime) -> QuerySet[Listing]:
     return Listing.objects.filter(resource_id=resource_id, status=Listing.Status.ACTIVE, expires_at__gt=now)
 
 
+# What _day_of finds where nothing was sold.
+_NO_TRADES: dict[str, Any] = {"volume": None, "value": None, "low": None, "high": None}
+
+
+def _day_of(trades: QuerySet[Trade], now: datetime) -> dict[str, Any]:
+    return trades.filter(created_at__gt=now - timedelta(hours=24)).aggregate(
+        volume=Sum("quantity"), value=Sum("total_price"), low=Min("unit_price"), high=Max("unit_price")
+    )
+
+
 def resource_summary(resource_id: int) -> dict[str, Any] | None:
-    """A resource's market at a glance, None for an unknown one. Prices are coins for one. Four queries at most."""
+    """A resource's market at a glance, None for an unknown one. Prices are coins for one. Three queries."""
     now = timezone.now()
     offered = _open(resource_id, now).aggregate(lowest=Min("unit_price"), volume=Sum("remaining"))
     trades = Trade.objects.filter(resource_id=resource_id)
     last = trades.order_by("-created_at", "-id").values_list("unit_price", flat=True).first()
     if last is None and offered["volume"] is None and not _exists(resource_id):
         return None
-    day = trades.filter(created_at__gt=now - timedelta(hours=24)).aggregate(
-        volume=Sum("quantity"), value=Sum("total_price"), low=Min("unit_price"), high=Max("unit_price")
-    )
+    day = _NO_TRADES if last is None else _day_of(trades, now)
     return {
         "resource_id": resource_id,
         "lowest_price": offered["lowest"],

@@ -4,6 +4,7 @@ Every one locks in the same order (players by id, the listing, inventory rows), 
 through accounts.services.coins_transfer and inventory.services.items_move, and is one transaction.
 """
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from inventory import services as inventory
 from inventory.models import ItemMovement, Resource
 from market import rules
 from market.models import Listing, Trade
+
+log = logging.getLogger(__name__)
 
 # How many overdue listings one sweep's transaction closes.
 SWEEP_BATCH = 500
@@ -116,22 +119,25 @@ def _take(listing: Listing, amount: int, now: Any) -> None:
 
 
 def _give_back(listing: Listing, status: str) -> None:
-    """Closes a locked listing and returns what remains to its locked seller; `remaining` keeps that number."""
-    listing.status, listing.closed_at = status, timezone.now()
-    listing.save(update_fields=["status", "closed_at"])
+    """Closes a locked listing and returns what remains to its locked seller; `remaining` keeps that number.
+
+    Raises Refusal `balance_limit`, with nothing changed, where the seller cannot hold what comes back.
+    """
     inventory.items_move(
         player_id=listing.seller_id,
         moves={listing.resource_id: listing.remaining},
         reason=ItemMovement.Reason.ESCROW_RETURN,
         reference=f"listing:{listing.pk}",
     )
+    listing.status, listing.closed_at = status, timezone.now()
+    listing.save(update_fields=["status", "closed_at"])
 
 
 @atomic
 def listing_cancel(*, player_id: int, listing_id: int, as_operator: bool = False) -> Listing:
     """Takes a listing off the market and gives what remains back to its seller.
 
-    Raises Refusal `not_found`, `permission_denied` for another player's, `listing_not_active`.
+    Raises Refusal `not_found`, `permission_denied` for another player's, `listing_not_active` or `balance_limit`.
     """
     seller_id = _seller_of(listing_id)
     if seller_id != player_id and not as_operator:
@@ -155,13 +161,17 @@ def listings_expire() -> int:
 @atomic
 def _expire_batch() -> int:
     """Sellers are locked first, as everywhere; the listings are read again under the lock."""
-    overdue = Listing.objects.filter(status=Listing.Status.ACTIVE, expires_at__lte=timezone.now()).order_by("expires_at", "id")
-    found = dict(overdue.values_list("pk", "seller_id")[:SWEEP_BATCH])
-    if not found:
-        return 0
+    overdue = Listing.objects.filter(status=Listing.Status.ACTIVE, expires_at__lte=timezone.now())
+    found = dict(overdue.order_by("expires_at", "id").values_list("pk", "seller_id")[:SWEEP_BATCH])
     accounts.players_lock(found.values())
-    closed = 0
-    for listing in Listing.objects.select_for_update().filter(pk__in=found, status=Listing.Status.ACTIVE).order_by("pk"):
+    return sum(_expire(listing) for listing in overdue.select_for_update().filter(pk__in=found).order_by("pk"))
+
+
+def _expire(listing: Listing) -> bool:
+    """Whether it could be closed. One seller who can hold no more must not keep everybody else's items."""
+    try:
         _give_back(listing, Listing.Status.EXPIRED)
-        closed += 1
-    return closed
+    except Refusal as refusal:
+        log.error("an overdue listing cannot be closed: %s", refusal.detail, extra={"listing": listing.pk})
+        return False
+    return True

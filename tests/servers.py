@@ -125,8 +125,9 @@ def _stop() -> None:
     for server in (_valkey, _postgres):
         if server is not None:
             server.stop()
-    if _folder is not None:
+    if _folder is not None and _lock is not None:
         shutil.rmtree(_folder, ignore_errors=True)
+        _lock.close()
 
 
 def pytest_report_header() -> str:

@@ -95,7 +95,7 @@ class Api:
         return response
 
     def get(self, path: str, **headers: str) -> Any:
-        return self.call("GET", path, **headers)
+        return self.call("GET", path, None, raw=None, **headers)
 
     def post(self, path: str, **body: Any) -> Any:
         return self.call("POST", path, body)

@@ -67,9 +67,7 @@ def _environment(service: str) -> dict[str, str | None]:
 
 def test_compose_file_follows_the_compose_specification() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run(
-        [*command, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -329,9 +327,7 @@ def test_the_runtime_lock_is_the_part_of_the_whole_lock_that_serving_needs() -> 
     named = {re.split(r"[<>=\[;~ ]", line)[0] for line in project["project"]["dependencies"]}
     assert named <= runtime.keys()
     development = {
-        re.split(r"[<>=\[;~ ]", line)[0]
-        for line in project["dependency-groups"]["dev"]
-        if isinstance(line, str)
+        re.split(r"[<>=\[;~ ]", line)[0] for line in project["dependency-groups"]["dev"] if isinstance(line, str)
     }
     assert not (development - {"jsonschema"}) & runtime.keys()
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -360,16 +360,26 @@ def copy_of_packages(folder: Path) -> Path:
 # --- The leash
 
 
-def child(folder: Path, script: str, **options: float) -> Child:
-    return Child("test", ["sh", "-c", script], log=folder / "child.log", cwd=folder, **options)  # type: ignore[arg-type]
+@pytest.fixture
+def leash(folder: Path) -> Iterator[Callable[..., Child]]:
+    """Makes a Child that runs a shell script; all of them are stopped at the end."""
+    made: list[Child] = []
+
+    def make(script: str, grace: float = 15.0) -> Child:
+        made.append(Child("test", ["sh", "-c", script], log=folder / "child.log", cwd=folder, grace=grace))
+        return made[-1]
+
+    yield make
+    for child in made:
+        child.stop()
 
 
-def test_a_command_is_stopped_without_its_children_being_signalled(folder: Path) -> None:
+def test_a_command_is_stopped_without_its_children_being_signalled(folder: Path, leash: Callable[..., Child]) -> None:
     script = """
         sh -c 'trap "echo signalled >> told; exit" TERM; echo ready > up; while :; do sleep 0.1; done' &
         trap 'echo stopping >> told; kill -KILL $!; exit 0' TERM; while :; do sleep 0.1; done
     """
-    running = child(folder, script, grace=60)
+    running = leash(script, grace=60)
     running.start()
     wait_until((folder / "up").exists, "the grandchild")
     running.stop()
@@ -377,8 +387,8 @@ def test_a_command_is_stopped_without_its_children_being_signalled(folder: Path)
     assert running.wait() == 0
 
 
-def test_what_does_not_stop_is_killed(folder: Path) -> None:
-    running = child(folder, 'trap "" TERM; echo ready > up; while :; do sleep 0.1; done', grace=0.5)
+def test_what_does_not_stop_is_killed(folder: Path, leash: Callable[..., Child]) -> None:
+    running = leash('trap "" TERM; echo ready > up; while :; do sleep 0.1; done', grace=0.5)
     running.start()
     wait_until((folder / "up").exists, "the child")
     running.stop()
@@ -386,22 +396,33 @@ def test_what_does_not_stop_is_killed(folder: Path) -> None:
     assert not running.running
 
 
-def test_orphans_of_a_command_that_died_are_killed(folder: Path) -> None:
-    running = child(folder, "setsid sleep 1000 & sleep 1000 & exit 3")
+def test_orphans_of_a_command_that_died_are_killed(folder: Path, leash: Callable[..., Child]) -> None:
+    running = leash("setsid sleep 1000 & sleep 1000 & exit 3")
     running.start()
     assert running.wait(60) == 3
 
 
-def test_a_killed_guard_takes_its_command_along(folder: Path) -> None:
-    running = child(folder, "sleep 1000")
+def test_what_a_killed_guard_left_is_killed_on_stop(folder: Path, leash: Callable[..., Child]) -> None:
+    running = leash('trap "" TERM; sleep 1000 & echo ready > up; wait; sleep 1000', grace=0.5)
     running.start()
-    (guard,) = (pid for pid, name in processes_in(folder).items() if "guard.py" in name)
+    wait_until((folder / "up").exists, "the child")
+    (guard,) = (pid for pid in processes_in(folder) if os.getpgid(pid) == pid)  # it leads the session
+    os.kill(guard, signal.SIGKILL)
+    wait_until(lambda: not running.running, "the guard's end")
+    running.stop()
+    wait_until_empty(folder)
+
+
+def test_a_killed_guard_still_ends_the_server(folder: Path, leash: Callable[..., Child]) -> None:
+    """The kernel tells the command to stop, should the one who started both be gone as well."""
+    running = leash("exec sleep 1000")
+    running.start()
+    (guard,) = (pid for pid in processes_in(folder) if os.getpgid(pid) == pid)
     os.kill(guard, signal.SIGKILL)
     wait_until_empty(folder)
-    assert not running.running
 
 
-def test_a_command_that_does_not_exist_says_so(folder: Path) -> None:
+def test_a_command_that_does_not_exist_says_so(folder: Path, leash: Callable[..., Child]) -> None:
     missing = Child("test", ["/no/such/program"], log=folder / "child.log", cwd=folder)
     missing.start()
     assert missing.wait(60) == 127
@@ -411,8 +432,8 @@ def test_a_command_that_does_not_exist_says_so(folder: Path) -> None:
         missing.send(signal.SIGTERM)
 
 
-def test_a_command_runs_once_at_a_time(folder: Path) -> None:
-    running = child(folder, "sleep 1000")
+def test_a_command_runs_once_at_a_time(folder: Path, leash: Callable[..., Child]) -> None:
+    running = leash("sleep 1000")
     running.start()
     with pytest.raises(ServerError, match="running already"):
         running.start()

@@ -11,15 +11,15 @@ class RegisterBody(StrictSerializer):
     login = Text(max_length=32)
     email = serializers.EmailField(max_length=254)
     # The upper bound keeps one request from hashing a megabyte.
-    password = Text(max_length=128, trim_whitespace=False)
+    password = Text(max_length=128)
 
     def validate_login(self, value: str) -> str:
-        return serializers.RegexField(LOGIN).run_validation(value)
+        return str(serializers.RegexField(LOGIN, trim_whitespace=False).run_validation(value))
 
 
 class LoginBody(StrictSerializer):
     login = Text(max_length=254)
-    password = Text(max_length=128, trim_whitespace=False)
+    password = Text(max_length=128)
 
 
 class RefreshBody(StrictSerializer):
@@ -27,8 +27,8 @@ class RefreshBody(StrictSerializer):
 
 
 class PasswordBody(StrictSerializer):
-    old_password = Text(max_length=128, trim_whitespace=False)
-    new_password = Text(max_length=128, trim_whitespace=False)
+    old_password = Text(max_length=128)
+    new_password = Text(max_length=128)
 
 
 class Registered(serializers.Serializer):

@@ -56,6 +56,8 @@ class Login(PublicView):
         finally:
             # The failure that reaches the limit is still answered as a failure; the next one is locked out.
             raw.axes_locked_out = False  # type: ignore[attr-defined]
+        # Not by Django's signal, which would also write last_login: a good login forgets the failures before it.
+        AxesProxyHandler.user_logged_in(sender=type(self), request=raw, user=player)
         return _tokens(
             services.session_open(
                 player=player, user_agent=raw.META.get("HTTP_USER_AGENT", ""), address=raw.META["REMOTE_ADDR"]
@@ -64,9 +66,7 @@ class Login(PublicView):
 
 
 class Refresh(PublicView):
-    @documented(
-        body=serializers.RefreshBody, answer=serializers.Tokens, errors=["token_invalid", "session_expired"]
-    )
+    @documented(body=serializers.RefreshBody, answer=serializers.Tokens, errors=["token_invalid", "session_expired"])
     def post(self, request: Request) -> HttpResponse:
         """New tokens for an old refresh token, which works once."""
         return _tokens(services.session_refresh(**self.body(serializers.RefreshBody)))

@@ -103,7 +103,10 @@ class Entry:
     @property
     def pattern(self) -> str:
         """The key as a pattern for SCAN."""
-        return "".join(part.split("}")[-1] if index == 0 else "*" + part.split("}")[1] for index, part in enumerate(self.key.split("{")))
+        return "".join(
+            part.split("}")[-1] if index == 0 else "*" + part.split("}")[1]
+            for index, part in enumerate(self.key.split("{"))
+        )
 
     def life_ms(self, fresh: Fresh) -> int:
         """For how many milliseconds a value may be kept; 0 where it is over already."""
@@ -131,7 +134,9 @@ class When:
 
 def variant_name(variant: Mapping[str, Any]) -> str:
     """The canonical name of a variant: the hash field that holds it. Readable, and parses back."""
-    return json.dumps({name: variant[name] for name in sorted(variant) if variant[name] is not None}, separators=(",", ":"))
+    return json.dumps(
+        {name: variant[name] for name in sorted(variant) if variant[name] is not None}, separators=(",", ":")
+    )
 
 
 def encode(data: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """Families as operators see them: which keys are whose, by the patterns that the apps declared."""
 
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import cast
 
 from bcraftd.cache import behind, invalidation, stats, store
@@ -38,6 +39,11 @@ def patterns(family: str) -> list[str]:
     return [entry.pattern for entry in entries_of(family)]
 
 
+def owns(key: str) -> bool:
+    """Whether a key is of any family."""
+    return any(fnmatchcase(key, pattern) for family in all_names() for pattern in patterns(family))
+
+
 def keys(family: str) -> Iterator[str]:
     """The family's live keys, by SCAN. Raises StoreDown."""
     for pattern in dict.fromkeys(patterns(family)):
@@ -52,7 +58,9 @@ def count(family: str) -> int:
 def flush(family: str) -> int:
     """Drops a family's keys and refuses the fills that run. Returns how many there were. Raises StoreDown."""
     found = set(keys(family))
-    leased = {name.removeprefix("lease:") for pattern in patterns(family) for name in store.scan(store.lease_key(pattern))}
+    leased = {
+        name.removeprefix("lease:") for pattern in patterns(family) for name in store.scan(store.lease_key(pattern))
+    }
     return flush_keys(found | leased)
 
 
@@ -69,8 +77,8 @@ def keys_of_player(player_id: int) -> list[str]:
     ]
 
 
-def describe(key: str) -> dict[str, object]:
-    """Type, life left (seconds, None without end) and size (bytes) of a key. Raises StoreDown."""
+def describe(key: str) -> dict[str, object] | None:
+    """Type, life left (seconds, None without end) and size (bytes) of a key, None once it is gone. Raises StoreDown."""
     redis = store.client()
 
     def ask() -> list[object]:
@@ -82,6 +90,8 @@ def describe(key: str) -> dict[str, object]:
 
     kind, ttl, size = store.guarded(ask, always=True)
     life = cast("int", ttl)
+    if size is None:
+        return None
     return {"type": cast("bytes", kind).decode(), "ttl": life if life >= 0 else None, "size": size}
 
 

@@ -82,7 +82,13 @@ def _wait(entry: Entry, key: str, field: str) -> bytes | None:
 
 
 def _fill(
-    entry: Entry, params: Mapping[str, Any], variant: Mapping[str, Any], key: str, field: str, token: str, generation: str
+    entry: Entry,
+    params: Mapping[str, Any],
+    variant: Mapping[str, Any],
+    key: str,
+    field: str,
+    token: str,
+    generation: str,
 ) -> Answer | None:
     started = time.perf_counter()
     try:

@@ -177,21 +177,26 @@ def drop(keys: Iterable[str], generations: dict[str, str] | None = None) -> int:
 
 
 def count_in_window(key: str, window: int) -> tuple[int, int]:
-    """Counts one in a fixed window of seconds. Returns the count and the seconds left. One call, never without expiry."""
+    """Counts one in a window of seconds, in one call. Returns the count and the seconds left, which always end."""
     count, left_ms = guarded(lambda: _run(scripts.COUNT, [key], [window * 1000]))
     return int(count), max((int(left_ms) + 999) // 1000, 1)
 
 
 def scan(pattern: str) -> Iterator[str]:
     """Every key that matches, perhaps twice. For commands only, never on a request path."""
+
+    def step(cursor: int) -> tuple[int, list[bytes]]:
+        found = guarded(lambda: client().scan(cursor, match=pattern, count=1000), always=True)
+        return cast("tuple[int, list[bytes]]", found)
+
     cursor = 0
     while True:
-        cursor, found = guarded(lambda: cast("Any", client().scan(cursor, match=pattern, count=1000)), always=True)
-        yield from (cast(bytes, key).decode("utf-8", "replace") for key in found)
+        cursor, found = step(cursor)
+        yield from (key.decode("utf-8", "replace") for key in found)
         if not cursor:
             return
 
 
 def server_info() -> dict[str, Any]:
     """What the server says of itself."""
-    return guarded(lambda: cast("dict[str, Any]", client().info()), always=True)
+    return guarded(lambda: client().info(), always=True)

@@ -30,7 +30,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def kept_secret(path: Path, size: int = 48) -> str:
-    """The secret kept in `path`; where there is none yet, `size` random bytes as text (a third longer) fit for a URL."""
+    """The secret kept in `path`; where there is none yet, `size` random bytes as text fit for a URL."""
     if path.exists() and (kept := path.read_text(encoding="utf-8").strip()):
         return kept
     secret = secrets.token_urlsafe(size)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bcraftd.embedded.files import open_log, tail
@@ -132,6 +132,15 @@ class Child:
         if self.wait(self.grace + 30) is None:
             self._guard.kill()
             self._guard.wait()
+        if self._guard.returncode < 0:
+            self._clear_group(self._guard.pid)
+
+    def _clear_group(self, group: int) -> None:
+        """After the guard itself was killed: its command has been told to stop by the kernel, and may not have."""
+        with suppress(ProcessLookupError):
+            for _ in Deadline(self.grace).ticks():
+                os.killpg(group, 0)
+            os.killpg(group, signal.SIGKILL)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the command's first process. Raises ServerError if nothing runs."""

@@ -219,6 +219,10 @@ class Run:
     def _create_admin(self) -> str:
         """Create the admin login where the database has none; return its password if it was created just now."""
         password = kept_secret(STATE / "keys" / "admin", size=18)  # people copy this one by hand
+        note = f"login: {ADMIN}\npassword: {password}\ndatabase: {self._database_name()}\n"
+        if self._postgres:
+            # Nobody else makes logins in a new database of ours. Before, so that a kill in between loses no password.
+            write_private(STATE / "admin", note)
         created = self._run_manage(
             "createsuperuser",
             "--noinput",
@@ -227,7 +231,6 @@ class Run:
             DJANGO_SUPERUSER_PASSWORD=password,
         )
         if created.wait() == 0:
-            note = f"login: {ADMIN}\npassword: {password}\ndatabase: {self._database_name()}\n"
             write_private(STATE / "admin", note)
             return password
         output = created.tail(200)
@@ -261,13 +264,7 @@ class Run:
         where = ["--host", self.bind, "--port", str(self.port), "--working-dir", str(ROOT)]
         # Threads stay for ten minutes without work, because each new one has to connect to PostgreSQL first.
         threads = ["--blocking-threads", str(THREADS), "--blocking-threads-idle-timeout", "600"]
-        workers = [
-            "--workers",
-            str(self.web_workers),
-            "--respawn-failed-workers",
-            "--workers-kill-timeout",
-            "10",
-        ]
+        workers = ["--workers", str(self.web_workers), "--respawn-failed-workers", "--workers-kill-timeout", "10"]
         wsgi = ["--interface", "wsgi", "--no-ws", "--backlog", "2048"]
         return ["-m", "granian", *wsgi, *where, *threads, *workers, "bcraftd.wsgi:application"]
 

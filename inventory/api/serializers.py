@@ -2,11 +2,10 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import BodyId, BodyInteger, QueryFlag, QueryId, StrictSerializer
+from bcraftd.fields import BodyId, BodyInteger, QueryFlag, QueryId, Source, StrictSerializer
 from inventory.models import Resource as ResourceModel
 
 RARITIES = ["common", "rare", "epic", "legendary", "mythic"]
-SOURCES = ["cache", "database"]
 
 
 class ResourcesQuery(StrictSerializer):
@@ -42,7 +41,7 @@ class Resource(serializers.Serializer):
 
 
 class Resources(serializers.Serializer):
-    source = serializers.ChoiceField(SOURCES)
+    source = Source()
     resources = Resource(many=True)
 
 
@@ -65,7 +64,7 @@ class Recipe(serializers.Serializer):
 
 
 class Recipes(serializers.Serializer):
-    source = serializers.ChoiceField(SOURCES)
+    source = Source()
     recipes = Recipe(many=True)
 
 
@@ -78,7 +77,7 @@ class KnownRecipe(serializers.Serializer):
 
 
 class KnownRecipes(serializers.Serializer):
-    source = serializers.ChoiceField(SOURCES)
+    source = Source()
     recipes = KnownRecipe(many=True)
 
 
@@ -90,7 +89,7 @@ class Profession(serializers.Serializer):
 
 
 class Professions(serializers.Serializer):
-    source = serializers.ChoiceField(SOURCES)
+    source = Source()
     professions = Profession(many=True)
 
 
@@ -113,7 +112,7 @@ class Item(serializers.Serializer):
 
 
 class Inventory(serializers.Serializer):
-    source = serializers.ChoiceField(SOURCES)
+    source = Source()
     inventory = Item(many=True)
 
 

@@ -102,9 +102,7 @@ class Gather(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """One gathering action."""
-        return json_answer(
-            services.resource_gather(player_id=self.player.id, **self.body(serializers.GatherBody))
-        )
+        return json_answer(services.resource_gather(player_id=self.player.id, **self.body(serializers.GatherBody)))
 
 
 class Craft(ApiView):
@@ -123,7 +121,5 @@ class Craft(ApiView):
         """A batch of attempts at a recipe."""
         body = self.body(serializers.CraftBody)
         return json_answer(
-            services.recipe_craft(
-                player_id=self.player.id, recipe_id=body["recipe_id"], attempts=body["quantity"]
-            )
+            services.recipe_craft(player_id=self.player.id, recipe_id=body["recipe_id"], attempts=body["quantity"])
         )

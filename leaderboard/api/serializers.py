@@ -2,17 +2,17 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import QueryInteger, StrictSerializer
-from leaderboard.selectors import DEFAULT, SORTS
+from bcraftd.fields import QueryInteger, Source, StrictSerializer
+from leaderboard.selectors import DEFAULT_LIMIT, SORTS
 
 # Far more players than there will be; keeps the offset a number that PostgreSQL takes.
 MAX_OFFSET = 10**9
 
 
 class BoardQuery(StrictSerializer):
-    limit = QueryInteger(min_value=1, max_value=1000, default=DEFAULT["limit"])
-    offset = QueryInteger(min_value=0, max_value=MAX_OFFSET, default=DEFAULT["offset"])
-    sort = serializers.ChoiceField(list(SORTS), default=DEFAULT["sort"])
+    limit = QueryInteger(min_value=1, max_value=1000, default=DEFAULT_LIMIT)
+    offset = QueryInteger(min_value=0, max_value=MAX_OFFSET, default=0)
+    sort = serializers.ChoiceField(list(SORTS), default="score")
 
 
 class AroundQuery(StrictSerializer):
@@ -37,7 +37,7 @@ class Row(serializers.Serializer):
 
 
 class Board(serializers.Serializer):
-    source = serializers.ChoiceField(["cache", "database"])
+    source = Source()
     as_of = serializers.DateTimeField(allow_null=True)
     total = serializers.IntegerField()
     leaderboard = Row(many=True)

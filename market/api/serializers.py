@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import BodyId, BodyInteger, Page, QueryId, QueryInteger, StrictSerializer
+from bcraftd.fields import BodyId, BodyInteger, Page, QueryId, QueryInteger, Source, StrictSerializer
 from market.models import MAX_QUANTITY, MAX_UNIT_PRICE
 from market.models import Listing as ListingModel
 from market.selectors import ORDERINGS
@@ -50,7 +50,7 @@ class Listing(serializers.Serializer):
 
 
 class Listings(serializers.Serializer):
-    source = serializers.ChoiceField(["cache", "database"])
+    source = Source()
     listings = Listing(many=True)
     next = serializers.CharField(allow_null=True)
 

@@ -29,7 +29,7 @@ class Listings(ApiView):
         return [] if public else super().get_authenticators()
 
     def get_permissions(self) -> list[Any]:
-        return [] if self.request.method in ("GET", "HEAD") else super().get_permissions()
+        return [] if self.request.method in ("GET", "HEAD") else list(super().get_permissions())
 
     @documented(query=serializers.ListingsQuery, answer=serializers.Listings, cached=True)
     def get(self, request: Request) -> HttpResponse:
@@ -98,7 +98,7 @@ class Cancel(ApiView):
     @documented(
         answer=serializers.Listing,
         idempotent=True,
-        errors=[*SIGNED_IN, "not_found", "permission_denied", "listing_not_active"],
+        errors=[*SIGNED_IN, "not_found", "permission_denied", "listing_not_active", "balance_limit"],
     )
     def post(self, request: Request, listing_id: int) -> HttpResponse:
         """Takes a listing off the market; what remains goes back to its seller."""

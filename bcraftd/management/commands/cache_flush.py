@@ -14,14 +14,16 @@ KEPT = (families.SESSIONS, families.RATE_LIMITS, families.ACTIVITY)
 
 class Command(ReportingCommand):
     help = (
-        "Drops cached values and nothing else: never the whole database, and sessions, rate limits and activity only where"
-        " --family names them. Example: manage.py cache_flush --family market --yes"
+        "Drops cached values and nothing else: never the whole database, and sessions, rate limits and activity"
+        " only where --family names them. Example: manage.py cache_flush --family market --yes"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         known = families.all_names()
-        parser.add_argument("--family", choices=known, action="append", default=[], metavar="NAME", help=", ".join(known))
+        parser.add_argument(
+            "--family", choices=known, action="append", default=[], metavar="NAME", help=", ".join(known)
+        )
         parser.add_argument("--key", action="append", default=[], metavar="KEY", help="one key, as cache_keys shows it")
         parser.add_argument("--user", type=int, metavar="ID", help="what is cached of one player")
         parser.add_argument("--all", action="store_true", help="every family that is a cache")
@@ -32,6 +34,9 @@ class Command(ReportingCommand):
         if options["all"]:
             chosen += [name for name in families.names() if name not in KEPT and name not in chosen]
         keys = set(options["key"])
+        foreign = sorted(key for key in keys if not families.owns(key))
+        if foreign:
+            raise CommandError(f"Of no family, so not ours to drop: {', '.join(foreign)}.")
         if options["user"] is not None:
             keys |= set(families.keys_of_player(options["user"]))
         if not chosen and not keys:

@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bcraftd.cache import families, store
 from bcraftd.commands import ReportingCommand
@@ -15,22 +14,25 @@ class Command(ReportingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--family", choices=families.all_names(), metavar="NAME", help=", ".join(families.all_names()))
+        parser.add_argument(
+            "--family", choices=families.all_names(), metavar="NAME", help=", ".join(families.all_names())
+        )
 
     def run(self, **options: Any) -> list[dict[str, Any]]:
         chosen = [options["family"]] if options["family"] else families.all_names()
         try:
             return [
-                {"key": key, "family": family, **families.describe(key)}
+                {"key": key, "family": family, **found}
                 for family in chosen
                 for key in sorted(set(families.keys(family)))
+                if (found := families.describe(key)) is not None
             ]
         except store.StoreDown as error:
             raise CommandError(f"Redis does not answer: {error}") from None
 
     def show(self, report: list[dict[str, Any]]) -> None:
-        table = Table("key", "family", "type", "ttl s", "bytes")
+        table = Table(Column("key", overflow="fold"), "family", "type", "ttl s", "bytes")
         for row in report:
             ttl = "-" if row["ttl"] is None else str(row["ttl"])
             table.add_row(row["key"], row["family"], row["type"], ttl, str(row["size"]))
-        Console(file=self.stdout._out).print(table)
+        self.console().print(table)

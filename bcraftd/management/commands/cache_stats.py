@@ -4,9 +4,10 @@ import time
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console, Group
+from rich.box import SIMPLE
+from rich.console import Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 
 from bcraftd.cache import families, store
 from bcraftd.commands import ReportingCommand
@@ -41,7 +42,7 @@ def tables(found: dict[str, Any]) -> Group:
     for name, value in found["server"].items():
         server.add_row(name, "-" if value is None else str(value))
     columns = list(next(iter(found["families"].values())))
-    by_family = Table("family", *columns, title="Families")
+    by_family = Table(Column("family", no_wrap=True), *columns, title="Families", box=SIMPLE, pad_edge=False)
     for name, row in found["families"].items():
         by_family.add_row(name, *("-" if row[column] is None else str(row[column]) for column in columns))
     return Group(server, by_family)
@@ -63,12 +64,12 @@ class Command(ReportingCommand):
             raise CommandError(f"Redis does not answer: {error}") from None
 
     def show(self, report: dict[str, Any]) -> None:
-        Console(file=self.stdout._out).print(tables(report))
+        self.console().print(tables(report))
 
     def _watch(self) -> None:
         """Until Ctrl-C; the last state is then printed once more by show()."""
         try:
-            with Live(tables(report()), console=Console(file=self.stdout._out), transient=True) as live:
+            with Live(tables(report()), console=self.console(), transient=True) as live:
                 while True:
                     time.sleep(WATCH_SECONDS)
                     live.update(tables(report()))

@@ -8,7 +8,9 @@ from inventory.seeding import catalogue_seed
 
 
 class Command(ReportingCommand):
-    help = "Loads the starting catalogue, seasons and weathers. Again, it changes nothing. Example: manage.py seed --json"
+    help = (
+        "Loads the starting catalogue, seasons and weathers. Again, it changes nothing. Example: manage.py seed --json"
+    )
 
     def run(self, **options: Any) -> dict[str, int]:
         return {"created": catalogue_seed() + environment_seed()}

@@ -23,7 +23,10 @@ def _coins(text: str) -> int:
 
 
 class Command(ReportingCommand):
-    help = "Gives a player coins from the mint and items, on the record. Example: manage.py grant ada --coins 500 --item mutterwood-log=10"
+    help = (
+        "Gives a player coins from the mint and items, on the record."
+        " Example: manage.py grant ada --coins 500 --item mutterwood-log=10"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

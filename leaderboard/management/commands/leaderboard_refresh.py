@@ -7,7 +7,9 @@ from leaderboard.services import leaderboard_refresh
 
 
 class Command(ReportingCommand):
-    help = "Refreshes the leaderboard now, after a refresh that is running. Example: manage.py leaderboard_refresh --json"
+    help = (
+        "Refreshes the leaderboard now, after a refresh that is running. Example: manage.py leaderboard_refresh --json"
+    )
 
     def run(self, **options: Any) -> dict[str, Any]:
         refreshed = leaderboard_refresh(wait=True)

@@ -7,7 +7,9 @@ from market.services import listings_expire
 
 
 class Command(ReportingCommand):
-    help = "Closes every overdue listing now; the schedule does it each minute. Example: manage.py listings_expire --json"
+    help = (
+        "Closes every overdue listing now; the schedule does it each minute. Example: manage.py listings_expire --json"
+    )
 
     def run(self, **options: Any) -> dict[str, int]:
         return {"expired": listings_expire()}

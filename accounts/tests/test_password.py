@@ -1,0 +1,84 @@
+"""POST /api/auth/password"""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import Player, PlayerSession
+from bcraftd.cache import store
+from tests.support import Api, assert_problem
+
+OLD = "correct horse battery"
+NEW = "another long staple"
+
+
+def change(player: Api, **changes: Any) -> Any:
+    return player.post("/api/auth/password", **{"old_password": OLD, "new_password": NEW, **changes})
+
+
+def test_afterwards_only_the_new_password_opens_a_session(api: Api, ada: Api) -> None:
+    answer = change(ada)
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "changed"})
+    assert api.post("/api/auth/login", login="ada", password=OLD).status_code == 401
+    assert api.post("/api/auth/login", login="ada", password=NEW).status_code == 200
+
+
+def test_all_other_sessions_end_and_this_one_lives(api: Api, ada: Api, bob: Api) -> None:
+    others = [Api.signed_in("ada", OLD) for _ in range(2)]
+
+    change(ada)
+
+    for other in others:
+        assert_problem(other.get("/api/auth/me"), 401, "session_expired")
+        assert not store.client().exists(f"session:{other.session['session_id']}")
+        token = other.session["refresh_token"]
+        assert_problem(api.post("/api/auth/refresh", refresh_token=token), 401, "session_expired")
+    assert ada.get("/api/auth/me").status_code == 200
+    assert api.post("/api/auth/refresh", refresh_token=ada.session["refresh_token"]).status_code == 200
+    assert bob.get("/api/auth/me").status_code == 200
+
+
+def test_a_wrong_old_password_changes_nothing(ada: Api) -> None:
+    before = Player.objects.get().password
+    other = Api.signed_in("ada", OLD)
+
+    body = assert_problem(change(ada, old_password="wrong horse battery"), 400, "invalid", "old_password")
+
+    assert body["errors"][0]["code"] == "wrong"
+    assert Player.objects.get().password == before
+    assert other.get("/api/auth/me").status_code == 200
+
+
+@pytest.mark.parametrize("field", ["old_password", "new_password"])
+@pytest.mark.parametrize("value", ["", "x" * 129, "a\x00bcdefgh", "\ud800" * 9, 12345678, True, None, []])
+def test_a_bad_value_is_named_and_changes_nothing(ada: Api, field: str, value: Any) -> None:
+    before = Player.objects.get().password
+
+    assert_problem(change(ada, **{field: value}), 400, "invalid", field)
+
+    assert Player.objects.get().password == before
+
+
+@pytest.mark.parametrize("weak", ["short", "1234567890", "password123", "ada@example.org"])
+def test_a_weak_new_password_changes_nothing(ada: Api, weak: str) -> None:
+    other = Api.signed_in("ada", OLD)
+
+    assert_problem(change(ada, new_password=weak), 400, "invalid", "new_password")
+
+    assert other.get("/api/auth/me").status_code == 200
+    assert PlayerSession.objects.count() == 2
+
+
+def test_an_unknown_field_is_refused(ada: Api) -> None:
+    assert_problem(change(ada, login="bob"), 400, "invalid", "login")
+
+
+def test_a_hash_that_is_brought_up_to_date_ends_no_session(ada: Api, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
+
+    other = Api.signed_in("ada", OLD)
+
+    assert Player.objects.get().password.startswith("pbkdf2_")
+    assert ada.get("/api/auth/me").status_code == 200
+    assert other.get("/api/auth/me").status_code == 200

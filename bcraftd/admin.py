@@ -1,0 +1,104 @@
+"""Other packages' pages, in the admin's looks and without what could do harm here."""
+
+from typing import Any
+
+from axes.admin import AccessAttemptAdmin as AxesAttemptAdmin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.utils import timezone
+from django_q.admin import FailAdmin, TaskAdmin, resubmit_task
+from django_q.admin import QueueAdmin as QQueueAdmin
+from django_q.admin import ScheduleAdmin as QScheduleAdmin
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from bcraftd.adminbase import BaseAdmin, NoAdd, NoChange, NoDelete, action
+
+# The last two are never written: settings turn both logs off.
+for model in (Group, Schedule, Success, Failure, OrmQ, AccessAttempt, AccessLog, AccessFailureLog):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(Group)
+class GroupAdmin(BaseAdmin, DjangoGroupAdmin):
+    """What moderators may do. For admins only: who may edit a group could give it everything."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(NoAdd, NoDelete, BaseAdmin, QScheduleAdmin):
+    """What runs and how often is the code's to say (schedules.py): a task typed in here would be code run from here."""
+
+    list_display = ["name", "func", "minutes", "repeats", "next_run", "get_last_run", "get_success"]
+    list_display_links = ["name"]
+    list_filter: Any = []
+    fields = ["name", "func", "minutes", "repeats", "next_run"]
+    readonly_fields = ["name", "func", "minutes"]
+    actions = ["run_now"]
+
+    @action(description="Run now", permissions=["change"])
+    def run_now(self, request: HttpRequest, queryset: Any) -> None:
+        def due(row: Schedule) -> None:
+            Schedule.objects.filter(pk=row.pk).update(next_run=timezone.now())
+
+        self.each_row(request, queryset, due, "Due now; the worker looks every 30 seconds")
+
+
+class _DoneAdmin(NoAdd, NoChange, BaseAdmin):
+    """Runs that have ended."""
+
+    list_filter: Any = []
+    ordering = ["-stopped"]
+
+
+@admin.register(Success)
+class SuccessAdmin(_DoneAdmin, TaskAdmin):
+    list_display = ["name", "func", "started", "stopped", "time_taken"]
+    actions: Any = []
+
+
+@admin.register(Failure)
+class FailureAdmin(_DoneAdmin, FailAdmin):
+    list_display = ["name", "func", "started", "stopped", "short_result"]
+    actions = ["resubmit"]
+
+    def has_resubmit_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("django_q.change_failure")
+
+    @action(description="Run again", permissions=["resubmit"])
+    def resubmit(self, request: HttpRequest, queryset: Any) -> None:
+        def again(row: Failure) -> None:
+            # It deletes the failure itself.
+            resubmit_task(self, request, [row])
+
+        self.each_row(request, queryset, again, "Put into the queue again")
+
+
+@admin.register(OrmQ)
+class QueueAdmin(NoAdd, NoChange, BaseAdmin, QQueueAdmin):
+    """What waits to be run."""
+
+    list_display = ["id", "name", "func", "lock"]
+    list_filter: Any = []
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(NoAdd, NoChange, BaseAdmin, AxesAttemptAdmin):
+    """Failed logins. Deleting a row lets that login in again at once."""
+
+    list_display = ["username", "ip_address", "failures_since_start", "attempt_time", "path_info", "user_agent"]
+    list_filter: Any = []
+    search_fields = ["username", "ip_address"]
+    date_hierarchy = None
+    actions: Any = []

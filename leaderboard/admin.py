@@ -1,0 +1,48 @@
+"""The leaderboard in the admin: to be looked at and refreshed."""
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.forms import BaseDialogForm
+
+from bcraftd.adminbase import ReadOnlyAdmin, action
+from leaderboard import services
+from leaderboard.models import LeaderboardRow
+
+
+@admin.register(LeaderboardRow)
+class LeaderboardRowAdmin(ReadOnlyAdmin):
+    list_display = [
+        "rank", "login", "global_score", "level", "coins", "total_profession_level", "total_items_crafted",
+        "total_sales_value", "as_of",
+    ]  # fmt: skip
+    list_display_links = ["login"]
+    # What an index of the view orders by.
+    sortable_by = ["rank", "coins", "level", "total_items_crafted", "total_sales_value"]
+    ordering = ["rank"]
+    search_fields = ["=login"]
+    search_help_text = "The whole login"
+    actions_list = ["refresh_now"]
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("leaderboard.change_leaderboardrow")
+
+    @action(
+        description="Refresh now",
+        permissions=["refresh"],
+        icon="refresh",
+        url_path="refresh",
+        dialog={
+            "title": "Refresh now",
+            "description": "The schedule does it every five minutes by itself.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Refresh",
+        },
+    )
+    def refresh_now(self, request: HttpRequest, form: BaseDialogForm) -> HttpResponse:
+        refreshed = services.leaderboard_refresh(wait=False)
+        if refreshed is None:
+            self.message_user(request, "A refresh is running already.", messages.WARNING)
+        else:
+            self.message_user(request, f"Refreshed: {refreshed.rows} players.", messages.SUCCESS)
+        return self.back(request, reverse("admin:leaderboard_leaderboardrow_changelist"))
