@@ -15,14 +15,14 @@ install: .venv/.installed ## build .venv from requirements.lock
 .venv/.installed: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
 	@touch $@
 
 up: install ## start PostgreSQL, Redis, the API and the worker; Ctrl-C stops them
 	@exec $(BIN)/python -m bcraftd.embedded.up
 
-test: install ## run the whole test suite against real servers of its own
-	@$(BIN)/python -m pytest
+test: install ## run the whole test suite against real servers of its own (ARGS=tests/test_x.py for a part)
+	@$(BIN)/python -m pytest $(ARGS)
 
 # The type checker's Django plugin reads the settings, and connects to nothing.
 LINT_ENV := BCRAFTD_ENV_FILES=off DATABASE_URL=postgres://nobody@127.0.0.1/nothing REDIS_URL=redis://127.0.0.1/0 \

@@ -5,8 +5,10 @@ import re
 import uuid
 from collections.abc import Callable
 
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from bcraftd import ratelimits
 from bcraftd.errors import Refusal, is_api, problem
@@ -57,9 +59,17 @@ class EdgeMiddleware:
         _measure_body(request)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        return response
+
+
+class ContentPolicyMiddleware(CSPMiddleware):
+    """The strict policy for what is never a page, and the other one for the admin and the docs."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith(_PAGES):
             response._csp_replace = settings.CONTENT_SECURITY_POLICY_PAGES  # type: ignore[attr-defined]
-        return response
+        answer: HttpResponseBase = super().process_response(request, response)
+        return answer
 
 
 class RateLimitMiddleware:

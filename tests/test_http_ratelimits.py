@@ -250,7 +250,7 @@ def test_with_redis_away_the_process_counts_for_itself(
 def test_a_process_counts_in_windows_that_end() -> None:
     counter = ProcessCounter()
     assert [counter.count("ada", DAY)[0] for _ in range(3)] == [1, 2, 3]
-    assert counter.count("bob", DAY) == (1, DAY - 1)
+    assert counter.count("bob", DAY)[0] == 1
 
     counter._windows["ada"] = (0.0, 3)
 

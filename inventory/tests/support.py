@@ -127,4 +127,4 @@ def stored(key: str) -> Any:
 
 def life_ms(key: str) -> int:
     """Milliseconds that a key still lives."""
-    return int(store.client().pttl(key))  # type: ignore[arg-type]
+    return int(store.client().pttl(key))
