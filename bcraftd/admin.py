@@ -26,6 +26,9 @@ for model in (Group, Schedule, Success, Failure, OrmQ, AccessAttempt, AccessLog,
 class GroupAdmin(BaseAdmin, DjangoGroupAdmin):
     """What moderators may do. For admins only: who may edit a group could give it everything."""
 
+    # The two lists of permissions need the whole width.
+    compressed_fields = False
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 

@@ -19,6 +19,7 @@ from unfold.decorators import action as unfold_action
 from unfold.decorators import display as unfold_display
 from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
+from unfold.views import ChangeList
 
 from bcraftd.errors import CODES, Refusal
 
@@ -86,6 +87,15 @@ class CappedPaginator(Paginator):
         return int(rows.order_by().values("pk")[:COUNT_LIMIT].count()) if isinstance(rows, QuerySet) else len(rows)
 
 
+class CappedChangeList(ChangeList):
+    """An unfiltered list shows all there is: without the other count, unfold would offer to "show all" on it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.get_filters_params():
+            self.full_result_count = self.result_count
+
+
 class BaseAdmin(ModelAdmin):
     """The base of every page here."""
 
@@ -94,6 +104,9 @@ class BaseAdmin(ModelAdmin):
     list_per_page = 50
     list_filter_sheet = False
     warn_unsaved_form = True
+
+    def get_changelist(self, request: HttpRequest, **rest: Any) -> type[ChangeList]:
+        return CappedChangeList
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         """Writes the columns that the form changed and no others, so that what changed beside it stays."""
@@ -194,3 +207,4 @@ class ReadOnlyInline(NoAdd, NoChange, NoDelete, UnfoldTabularInline):
     extra = 0
     can_delete = False
     show_change_link = False
+    hide_title = True

@@ -303,13 +303,22 @@ CONTENT_SECURITY_POLICY_PAGES = {
     "base-uri": [SELF],
 }
 
+# Unfold's login form does not say where to go on.
+LOGIN_REDIRECT_URL = "admin:index"
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#9810fa"/>'
+    '<path d="M6 9h14l6 4-6 3v-2h-3v12h-5V14H6z" fill="#fff"/></svg>'
+)
 UNFOLD = {
     "SITE_TITLE": "B-CraftD",
     "SITE_HEADER": "B-CraftD",
     "SITE_SUBHEADER": "Crafting economy",
     "SITE_SYMBOL": "construction",
+    "SITE_URL": "/api/docs",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"data:image/svg+xml,{quote(_ICON)}"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "navigation": "bcraftd.adminmenu.navigation"},
 }
 
 # --- Background work --------------------------------------------------------------------------------------

@@ -25,6 +25,12 @@ class _CatalogueAdmin(BaseAdmin):
 
     search_fields = ["name", "slug"]
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The name first, then the slug that follows from it, also where it may only be read."""
+        fields = [field for field in super().get_fields(request, obj) if field != "slug"]
+        fields.insert(1 if "name" in fields else 0, "slug")
+        return fields
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["slug"] if obj is not None else []
 
@@ -69,6 +75,7 @@ class ResourceAdmin(_CatalogueAdmin):
 class IngredientInline(TabularInline):
     model = RecipeIngredient
     extra = 0
+    hide_title = True
     autocomplete_fields = ["resource"]
 
 

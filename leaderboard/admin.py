@@ -16,7 +16,7 @@ class LeaderboardRowAdmin(ReadOnlyAdmin):
         "rank", "login", "global_score", "level", "coins", "total_profession_level", "total_items_crafted",
         "total_sales_value", "as_of",
     ]  # fmt: skip
-    list_display_links = ["login"]
+    list_display_links = ["rank", "login"]
     # What an index of the view orders by.
     sortable_by = ["rank", "coins", "level", "total_items_crafted", "total_sales_value"]
     ordering = ["rank"]

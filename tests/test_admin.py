@@ -14,7 +14,7 @@ from accounts.models import LedgerEntry, LedgerTransfer, Player, PlayerSession, 
 from inventory.models import InventoryItem, ItemMovement, PlayerProfession
 from leaderboard.models import LeaderboardRow
 from market.models import Listing, Trade
-from tests.operators import Operator, admin, populate
+from tests.operators import PASSWORD, Operator, admin, populate
 from tests.support import Api, queries
 
 MODELS = sorted(django_admin.site._registry, key=lambda model: model._meta.label)
@@ -195,3 +195,32 @@ def test_long_lists_are_counted_up_to_a_limit(olga: Operator, monkeypatch: pytes
     assert Player.objects.count() > 2
     assert listed.context["cl"].result_count == 2
     assert all("LIMIT" in sql for sql in seen if "COUNT(" in sql)
+
+
+def test_the_menu_leads_to_every_list(olga: Operator) -> None:
+    index = olga.get("index").content.decode()
+
+    for model in MODELS:
+        assert f'href="{reverse(f"admin:{page(model, "changelist")}")}"' in index, model
+
+
+def test_a_login_leads_to_the_index(world: None) -> None:
+    Operator.make("olga", Role.ADMIN)
+
+    entered = Client().post(reverse("admin:login"), {"username": "olga", "password": PASSWORD})
+
+    assert (entered.status_code, entered["Location"]) == (302, reverse("admin:index"))
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/api/docs"])
+def test_the_scripts_of_pages_may_run_and_those_of_strangers_may_not(world: None, path: str) -> None:
+    policy = Client().get(path)["Content-Security-Policy"]
+
+    assert "script-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("path", ["/api/resources", "/healthz", "/nowhere"])
+def test_nothing_runs_in_what_is_no_page(world: None, path: str) -> None:
+    assert "default-src 'none'" in Client().get(path)["Content-Security-Policy"]
