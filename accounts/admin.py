@@ -8,6 +8,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import services
 from accounts.models import (
@@ -54,7 +55,13 @@ class _UniqueForm(forms.ModelForm):
 class PlayerCreationForm(_UniqueForm, UserCreationForm):
     """A new player: what registering asks for, and the role."""
 
-    login = forms.RegexField(r"^[A-Za-z0-9_-]{3,32}\Z", max_length=32, help_text="3 to 32 of A-Z, a-z, 0-9, _ and -.")
+    login = forms.RegexField(
+        r"^[A-Za-z0-9_-]{3,32}\Z",
+        max_length=32,
+        help_text="3 to 32 of A-Z, a-z, 0-9, _ and -.",
+        error_messages={"invalid": "A login has 3 to 32 of A-Z, a-z, 0-9, _ and -."},
+        widget=UnfoldAdminTextInputWidget(),
+    )
     # Django offers accounts without a password; ours all have one.
     usable_password = None
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.auth.views import PasswordChangeView
 from django.core.paginator import Paginator
 from django.db import DataError, IntegrityError
@@ -101,6 +102,8 @@ class BaseAdmin(ModelAdmin):
 
     paginator: type[Any] = CappedPaginator
     show_full_result_count = False
+    # Facets count every choice of every filter over the whole table.
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_filter_sheet = False
     warn_unsaved_form = True

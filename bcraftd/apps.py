@@ -1,6 +1,6 @@
 """The project's own app: commands, checks, schedules."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -11,4 +11,5 @@ class BcraftdConfig(AppConfig):
     def ready(self) -> None:
         from bcraftd import checks, schedules  # noqa: F401 - importing checks registers them
 
-        post_migrate.connect(schedules.after_migrate, sender=self)
+        # Django sends the signal only for apps that have models, which this one has not.
+        post_migrate.connect(schedules.after_migrate, sender=apps.get_app_config("django_q"))

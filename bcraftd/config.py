@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import environ
@@ -133,10 +133,10 @@ class Config:
         """Addresses or networks separated by commas."""
         return self._read(name, _networks, [], False) or []
 
-    def database(self, name: str) -> dict[str, object]:
+    def database(self, name: str) -> dict[str, Any]:
         """A PostgreSQL URL as Django's dictionary. Raises ImproperlyConfigured where it is missing or another kind."""
         url = self.secret(name)
-        parsed: dict[str, object] = {}
+        parsed: dict[str, Any] = {}
         if url.startswith(("postgres://", "postgresql://")):
             # What urlsplit says of a bad port or address would show half of the URL; the form is enough.
             with suppress(ValueError):

@@ -34,7 +34,7 @@ def _measure_body(request: HttpRequest) -> None:
     while len(body) <= MAX_BODY_BYTES and (part := given["wsgi.input"].read(MAX_BODY_BYTES + 1 - len(body))):
         body += part
     given["CONTENT_LENGTH"] = str(len(body))
-    request._stream = io.BytesIO(body)  # type: ignore[attr-defined]
+    request._stream = io.BytesIO(body)
 
 
 class EdgeMiddleware:

@@ -29,6 +29,10 @@ class Problem(serializers.Serializer):
     errors = FieldError(many=True, required=False)  # type: ignore[assignment] # RFC 9457 names it so
 
 
+ANY_CALL = ("invalid", "rate_limited", "not_acceptable", "service_unavailable", "internal_error")
+ANY_POST = ("parse_error", "payload_too_large", "unsupported_media_type")
+
+
 def _header(name: str, description: str, statuses: Sequence[int]) -> OpenApiParameter:
     return OpenApiParameter(
         name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, response=list(statuses)
@@ -44,6 +48,17 @@ class ApiSchema(AutoSchema):
     def get_operation_id(self) -> str:
         words = self.path.removeprefix("/api/").replace("{", "by_").replace("}", "").replace("/", "_").replace("-", "_")
         return f"{self.method.lower()}_{words}"
+
+
+def _problems(codes: Sequence[str]) -> dict[Any, Any]:
+    """The error answers that the codes lead to, by status."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(CODES[code][0], []).append(code)
+    return {
+        (status, "application/problem+json"): OpenApiResponse(Problem, description=" · ".join(named))
+        for status, named in by_status.items()
+    }
 
 
 def documented(
@@ -64,14 +79,6 @@ def documented(
     statuses and their serializers.
     """
     responses: dict[Any, Any] = {status: answer or OpenApiResponse(description="No body."), **(also or {})}
-    by_status: dict[int, list[str]] = {}
-    common = ["invalid", "rate_limited", "not_acceptable", "service_unavailable", "internal_error"]
-    if body is not None:
-        common += ["parse_error", "payload_too_large", "unsupported_media_type"]
-    for code in [*common, *errors]:
-        by_status.setdefault(CODES[code][0], []).append(code)
-    for number, codes in by_status.items():
-        responses[(number, "application/problem+json")] = OpenApiResponse(Problem, description=" · ".join(codes))
     parameters: list[Any] = [_header("X-Request-ID", "Names the request in the server's log.", [status])]
     if query is not None:
         parameters.append(query)
@@ -91,7 +98,14 @@ def documented(
                 description="1 to 255 visible ASCII characters.",
             )
         )
-    return extend_schema(request=body, responses=responses, parameters=parameters)
+
+    def decorate(method: Any) -> Any:
+        # Whatever is sent with a POST is parsed, also where no body is needed.
+        common = (*ANY_CALL, *ANY_POST) if method.__name__ == "post" else ANY_CALL
+        problems = _problems([*common, *errors])
+        return extend_schema(request=body, responses={**responses, **problems}, parameters=parameters)(method)
+
+    return decorate
 
 
 SIGNED_IN = ("not_authenticated", "token_invalid", "session_expired")

@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "bcraftd.middleware.ContentPolicyMiddleware",
     "accounts.api.middleware.IdentityMiddleware",
     "bcraftd.middleware.RateLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -106,13 +106,16 @@ TEMPLATES = [
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------
 
+_database = env.database("DATABASE_URL")
 DATABASES = {
     "default": {
-        **env.database("DATABASE_URL"),
+        **_database,
         "CONN_MAX_AGE": None,
         # A restarted PostgreSQL costs a request one ping, not an error.
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            # What the URL asks for, sslmode above all.
+            **_database.get("OPTIONS", {}),
             "connect_timeout": 5,
             # No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds).
             "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000",
@@ -124,7 +127,7 @@ DATABASES = {
 
 
 def _redis_url() -> str:
-    url = env.text("REDIS_URL") or env.text("REDIS_URI")
+    url = env.redis("REDIS_URL", "REDIS_URI")
     if url:
         return url
     password = env.text("REDIS_PASSWORD")
@@ -366,7 +369,10 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+    },
     "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
 }
 structlog.configure(

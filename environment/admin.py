@@ -51,7 +51,7 @@ class WeatherAdmin(BaseAdmin):
     actions_detail = ["set_now"]
 
     @action(
-        description="Set as the weather now",
+        description="Set now",
         permissions=["change"],
         icon="wb_sunny",
         dialog={

@@ -13,7 +13,7 @@ from leaderboard.models import LeaderboardRow
 @admin.register(LeaderboardRow)
 class LeaderboardRowAdmin(ReadOnlyAdmin):
     list_display = [
-        "rank", "login", "global_score", "level", "coins", "total_profession_level", "total_items_crafted",
+        "rank", "login", "global_score", "level", "coins", "total_items_crafted",
         "total_sales_value", "as_of",
     ]  # fmt: skip
     list_display_links = ["rank", "login"]

@@ -163,25 +163,28 @@ def test_only_admins_edit_what_groups_allow(world: None) -> None:
     assert mona.client.post(reverse("admin:auth_group_delete", args=[group.pk]), {"post": "yes"}).status_code == 403
 
 
-@pytest.mark.parametrize("extended", [{}, {"extended": "1"}])
-def test_pages_are_found_by_their_names(olga: Operator, extended: dict[str, str]) -> None:
-    found = olga.get("search", s="LISTing", **extended)
+def test_pages_are_found_by_their_names(olga: Operator) -> None:
+    for extended in ({}, {"extended": "1"}):
+        found = olga.get("search", s="LISTing", **extended)
 
-    assert found.status_code == 200
-    assert reverse("admin:market_listing_changelist") in found.content.decode()
-    assert reverse("admin:market_trade_changelist") not in found.content.decode()
-
-
-@pytest.mark.parametrize("query", [{}, {"s": ""}, {"s": "no such page"}, {"s": "\0"}, {"s": "listing", "page": "x"}])
-def test_no_search_for_pages_fails(olga: Operator, query: dict[str, str]) -> None:
-    assert olga.get("search", **query).status_code == 200
+        assert found.status_code == 200
+        assert reverse("admin:market_listing_changelist") in found.content.decode()
+        assert reverse("admin:market_trade_changelist") not in found.content.decode()
 
 
-@pytest.mark.parametrize("term", ["ada", "", "\0", "%", "'"])
-def test_what_is_typed_into_a_select_finds_rows_and_never_fails(olga: Operator, term: str) -> None:
-    answer = olga.get("autocomplete", app_label="inventory", model_name="recipe", field_name="profession", term=term)
+def test_no_search_for_pages_fails(olga: Operator) -> None:
+    for query in ({}, {"s": ""}, {"s": "no such page"}, {"s": "\0"}, {"s": "listing", "page": "x"}):
+        assert olga.get("search", **query).status_code == 200, query
 
-    assert answer.status_code == 200
+
+def test_what_is_typed_into_a_select_finds_rows_and_never_fails(olga: Operator) -> None:
+    of = {"app_label": "inventory", "model_name": "recipe", "field_name": "profession"}
+    found = {term: olga.get("autocomplete", term=term, **of) for term in ("timber", "", "\0", "%", "'")}
+
+    assert {answer.status_code for answer in found.values()} == {200}
+    assert [row["text"] for row in found["timber"].json()["results"]] == ["Timberhand"]
+    assert len(found[""].json()["results"]) >= 12
+    assert found["\0"].json()["results"] == found["%"].json()["results"] == []
 
 
 def test_long_lists_are_counted_up_to_a_limit(olga: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +204,8 @@ def test_the_menu_leads_to_every_list(olga: Operator) -> None:
     index = olga.get("index").content.decode()
 
     for model in MODELS:
-        assert f'href="{reverse(f"admin:{page(model, "changelist")}")}"' in index, model
+        link = reverse(f"admin:{page(model, 'changelist')}")
+        assert index.count(f'href="{link}"') >= 2, f"{link} is on the page but not in the menu"
 
 
 def test_a_login_leads_to_the_index(world: None) -> None:

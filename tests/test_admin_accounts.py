@@ -22,6 +22,19 @@ def signed_out(api: Api) -> None:
     assert_problem(api.get("/api/auth/me"), 401, "session_expired")
 
 
+def saves_of_players(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What each save() of a player is called with, from here on."""
+    seen: list[dict[str, Any]] = []
+    save = Player.save
+
+    def noting(self: Player, **rest: Any) -> None:
+        seen.append(rest)
+        save(self, **rest)
+
+    monkeypatch.setattr(Player, "save", noting)
+    return seen
+
+
 # Making.
 
 
@@ -126,9 +139,7 @@ def test_coins_that_moved_while_the_form_was_saved_stay(
 def test_a_new_password_ends_the_sessions_at_once_and_touches_nothing_else(
     olga: Operator, ada: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved: list[Any] = []
-    save = Player.save
-    monkeypatch.setattr(Player, "save", lambda self, **rest: (saved.append(rest), save(self, **rest))[1])
+    saved = saves_of_players(monkeypatch)
 
     answer = olga.save("auth_user_password_change", ada.id, password1="another good one", password2="another good one")
 
@@ -150,9 +161,7 @@ def test_an_operators_own_password_is_changed_alone_and_keeps_the_page_open(
     olga: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = Api.signed_in("olga", PASSWORD)
-    saved: list[Any] = []
-    save = Player.save
-    monkeypatch.setattr(Player, "save", lambda self, **rest: (saved.append(rest), save(self, **rest))[1])
+    saved = saves_of_players(monkeypatch)
 
     page = reverse("admin:password_change")
     form = {"old_password": PASSWORD, "new_password1": "another good one", "new_password2": "another good one"}

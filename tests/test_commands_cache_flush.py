@@ -140,7 +140,7 @@ def test_a_fill_that_runs_meanwhile_is_refused(busy: Api) -> None:
 
     assert _keys("market") == set()
     assert stats.read("market")["refused_fills"] == 1
-    assert list(store.scan("lease:*")) == []
+    assert list(store.scan("lease:market:*")) == []
 
 
 def test_it_asks_first_where_somebody_is_there(busy: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def at(address: str, token: str | None = None) -> Api:
 def lives() -> dict[str, int]:
     """The counters in Redis and the seconds that they live."""
     keys = cast("list[bytes]", store.client().keys("rl:*"))
-    return {key.decode(): int(cast("int", store.client().ttl(key))) for key in keys}
+    return {key.decode(): store.client().ttl(key) for key in keys}
 
 
 def used_up(api: Api, path: str = PUBLIC) -> None:

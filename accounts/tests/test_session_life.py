@@ -34,7 +34,7 @@ def in_redis(player: Api) -> Any:
 
 
 def ttl_of(player: Api) -> int:
-    return int(cast("int", store.client().ttl(key_of(player))))
+    return store.client().ttl(key_of(player))
 
 
 def test_a_login_writes_the_session_through_to_redis_as_json(ada: Api) -> None:

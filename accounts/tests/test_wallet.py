@@ -53,7 +53,7 @@ def test_pages_follow_each_other_without_a_gap_while_rows_are_added(ada: Api) ->
     for coins in range(1, 6):
         ada.grant(coins=coins)
     seen: list[int] = []
-    following = ""
+    following: str | None = ""
     while following is not None:
         page = ada.get(f"{PATH}?limit=2{following and f'&cursor={following}'}").json()
         seen += [row["amount"] for row in page["entries"]]

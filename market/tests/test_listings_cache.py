@@ -170,7 +170,7 @@ def test_made_up_queries_fill_the_hash_to_its_cap_and_no_further(
     over = api.get(f"{PATH}?max_price=30")
     assert (over["X-Cache"], ids(over)) == ("MISS", [offer["id"]])
     assert store.client().hlen(ALL) == 5
-    assert list(store.scan("lease:*")) == [], "a refused fill keeps no lease"
+    assert list(store.scan("lease:market:*")) == [], "a refused fill keeps no lease"
 
 
 def test_the_cap_stands_at_two_hundred_pages_of_one_list(offer: dict[str, Any], api: Api) -> None:
