@@ -92,6 +92,14 @@ class Player(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.login
 
+    def save(self, *args: Any, **options: Any) -> None:
+        """As Django's, but what the ledger and the game keep is written only by those who name it: a shell or a
+        form that saves the whole row must not bring back the coins of a moment ago."""
+        if not self._state.adding and options.get("update_fields") is None:
+            kept = {"id", "coins", "experience", "level"}
+            options["update_fields"] = [field.name for field in self._meta.concrete_fields if field.name not in kept]
+        super().save(*args, **options)
+
     # The role decides; Django's own flags are only other names for it.
     is_superuser = property(lambda self: self.is_active and self.role == Role.ADMIN)
     is_staff = property(lambda self: self.is_active and self.role in (Role.ADMIN, Role.MODERATOR))

@@ -115,7 +115,7 @@ def sessions_of(principal: Principal) -> list[dict[str, Any]]:
     return [{**row, "current": row["session_id"] == principal.session_id} for row in rows]
 
 
-def wallet_page(*, player_id: int, cursor: str | None, limit: int) -> dict[str, Any]:
+def wallet_page(*, player_id: int, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of the player's ledger entries, newest first. One query."""
     rows, following = keyset_page(
         LedgerEntry.objects.filter(player_id=player_id).values(

@@ -3,17 +3,17 @@
 Schedules are upserted by name: an operator's pause (repeats = 0) and the next run of an unchanged schedule stay.
 """
 
-import logging
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
-from django.db import connections
+from django.db import connections, transaction
 from django_q.models import Schedule
 
-log = logging.getLogger(__name__)
+# An arbitrary number that names the lock in the database: "schd" in ASCII.
+LOCK = 0x73636864
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,16 @@ SCHEDULES = [
 
 
 def upsert(using: str = "default") -> int:
-    """Writes the declared schedules. Returns how many were created or changed."""
+    """Writes the declared schedules. Returns how many were created or changed.
+
+    Under a lock, because a name is not unique in django-q2's table and two hosts may migrate at once.
+    """
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        return _upsert(using)
+
+
+def _upsert(using: str) -> int:
     changed = 0
     for wanted in declared():
         fields: dict[str, Any] = {"func": wanted.task, "schedule_type": Schedule.MINUTES, "minutes": wanted.minutes}

@@ -38,8 +38,8 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 # --- Applications -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "bcraftd.adminconfig.OperatorsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -75,6 +75,11 @@ class WeatherAdmin(BaseAdmin):
         """One at a time: deleting many would pass by delete_model."""
         return {name: row for name, row in super().get_actions(request).items() if name != "delete_selected"}
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What has passed is written down first: the course from there on follows from every weather's duration."""
+        services.weather_advance()
+        super().save_model(request, obj, form, change)
+
     def delete_model(self, request: HttpRequest, obj: Weather) -> None:
         """Exactly one weather is active: it has to be another one before this one can go."""
         if Weather.objects.select_for_update().get(pk=obj.pk).is_active:

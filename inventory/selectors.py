@@ -185,7 +185,7 @@ def profession_shown(row: PlayerProfession) -> dict[str, Any]:
     }
 
 
-def movements_page(*, player_id: int, cursor: str | None, limit: int) -> dict[str, Any]:
+def movements_page(*, player_id: int, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of the player's item movements, newest first. One query."""
     rows, following = keyset_page(
         ItemMovement.objects.filter(player_id=player_id).values(

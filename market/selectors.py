@@ -136,7 +136,7 @@ def _write_views(facts: Mapping[str, int]) -> int:
         return int(cursor.rowcount)
 
 
-def listings_of(*, seller_id: int, status: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
+def listings_of(*, seller_id: int, limit: int, status: str | None = None, cursor: str | None = None) -> dict[str, Any]:
     """A page of a player's own listings, newest first. One query."""
     rows = Listing.objects.filter(seller_id=seller_id)
     if status is not None:
@@ -147,7 +147,7 @@ def listings_of(*, seller_id: int, status: str | None, cursor: str | None, limit
     return {"listings": [listing_shown(row) for row in found], "next": following}
 
 
-def trades_page(*, player_id: int, cursor: str | None, limit: int) -> dict[str, Any]:
+def trades_page(*, player_id: int, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of the trades that a player bought or sold in, newest first. One query."""
     found, following = keyset_page(
         Trade.objects.filter(Q(buyer_id=player_id) | Q(seller_id=player_id)).values(*TRADE_COLUMNS),

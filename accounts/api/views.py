@@ -132,7 +132,4 @@ class WalletEntries(ApiView):
     @documented(query=Page, answer=serializers.Wallet, errors=SIGNED_IN)
     def get(self, request: Request) -> HttpResponse:
         """The player's ledger entries, newest first."""
-        page = self.query(Page)
-        return json_answer(
-            selectors.wallet_page(player_id=self.player.id, cursor=page.get("cursor"), limit=page["limit"])
-        )
+        return json_answer(selectors.wallet_page(player_id=self.player.id, **self.query(Page)))

@@ -84,10 +84,7 @@ class Movements(ApiView):
     @documented(query=Page, answer=serializers.Movements, errors=SIGNED_IN)
     def get(self, request: Request) -> HttpResponse:
         """The player's item movements, newest first."""
-        page = self.query(Page)
-        return json_answer(
-            selectors.movements_page(player_id=self.player.id, cursor=page.get("cursor"), limit=page["limit"])
-        )
+        return json_answer(selectors.movements_page(player_id=self.player.id, **self.query(Page)))
 
 
 class Gather(ApiView):

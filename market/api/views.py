@@ -62,15 +62,7 @@ class MyListings(ApiView):
     @documented(query=serializers.MineQuery, answer=serializers.OwnListings, errors=SIGNED_IN)
     def get(self, request: Request) -> HttpResponse:
         """The player's own listings, newest first."""
-        query = self.query(serializers.MineQuery)
-        return json_answer(
-            selectors.listings_of(
-                seller_id=self.player.id,
-                status=query.get("status"),
-                cursor=query.get("cursor"),
-                limit=query["limit"],
-            )
-        )
+        return json_answer(selectors.listings_of(seller_id=self.player.id, **self.query(serializers.MineQuery)))
 
 
 class Buy(ApiView):
@@ -111,10 +103,7 @@ class Trades(ApiView):
     @documented(query=Page, answer=serializers.Trades, errors=SIGNED_IN)
     def get(self, request: Request) -> HttpResponse:
         """The player's trades, bought and sold, newest first."""
-        page = self.query(Page)
-        return json_answer(
-            selectors.trades_page(player_id=self.player.id, cursor=page.get("cursor"), limit=page["limit"])
-        )
+        return json_answer(selectors.trades_page(player_id=self.player.id, **self.query(Page)))
 
 
 class Summary(PublicView):
