@@ -103,7 +103,10 @@ def documented(
         # Whatever is sent with a POST is parsed, also where no body is needed.
         common = (*ANY_CALL, *ANY_POST) if method.__name__ == "post" else ANY_CALL
         problems = _problems([*common, *errors])
-        return extend_schema(request=body, responses={**responses, **problems}, parameters=parameters)(method)
+        sentence = (method.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        return extend_schema(
+            summary=sentence, request=body, responses={**responses, **problems}, parameters=parameters
+        )(method)
 
     return decorate
 

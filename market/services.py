@@ -17,7 +17,7 @@ from bcraftd.transactions import atomic
 from inventory import services as inventory
 from inventory.models import ItemMovement, Resource
 from market import rules
-from market.models import Listing, Trade
+from market.models import LISTING_LIFE, Listing, Trade
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,15 @@ def listing_create(*, seller_id: int, resource_id: int, quantity: int, unit_pric
         raise Refusal("not_found", f"There is no resource {resource_id}.")
     if not resource.tradeable:
         raise Refusal("not_tradeable", f"{resource.name} cannot be traded.")
+    now = timezone.now()
     listing = Listing.objects.create(
-        seller_id=seller_id, resource=resource, quantity=quantity, remaining=quantity, unit_price=unit_price
+        seller_id=seller_id,
+        resource=resource,
+        quantity=quantity,
+        remaining=quantity,
+        unit_price=unit_price,
+        created_at=now,
+        expires_at=now + LISTING_LIFE,
     )
     inventory.items_move(
         player_id=seller_id,

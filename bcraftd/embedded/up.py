@@ -306,7 +306,7 @@ class Run:
                 f"  PostgreSQL   {place('DATABASE_URL', self._postgres)}",
                 f"  Redis        {place('REDIS_URL', self._valkey)}",
                 f"  Logs         {STATE / 'log'}/",
-                "  Commands     python manage.py ... in this checkout uses the same servers (.bcraftd/env)",
+                "  Commands     .venv/bin/python manage.py ... in this checkout uses the same servers (.bcraftd/env)",
             ]
         )
 
