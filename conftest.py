@@ -31,6 +31,7 @@ def _quick_passwords(settings: Any) -> None:
 @pytest.fixture
 def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The seeded catalogue, no players, an empty Redis. Commits are real; what a test leaves is removed after it."""
+    from bcraftd import schedules
     from environment.seeding import environment_seed
     from inventory.seeding import catalogue_seed
 
@@ -38,6 +39,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         clean_world()
         catalogue_seed()
         environment_seed()
+        schedules.upsert()
         store.client().flushdb()
         yield
         background.flush()

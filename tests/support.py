@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from redis.client import Redis
 
 # Stay between tests: what migrate itself wrote.
-KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission", "django_q_schedule")
+KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 
 
 class QuickArgon2(Argon2PasswordHasher):

@@ -11,7 +11,7 @@ from bcraftd.cache import background, families, stats, store
 from market.cache import LISTINGS
 from tests.programs import command, manage
 from tests.servers import redis_start, redis_stop
-from tests.support import Api, queries, setting
+from tests.support import Api, queries, resource_id, setting
 
 
 def _flush(*words: str) -> int:
@@ -134,7 +134,8 @@ def test_a_fill_that_runs_meanwhile_is_refused(busy: Api) -> None:
 
     LISTINGS.filler(read_slowly)
     try:
-        assert busy.get("/api/market/listings?resource_id=1")["X-Cache"] == "MISS"
+        page = f"/api/market/listings?resource_id={resource_id('mutterwood-log')}"
+        assert busy.get(page)["X-Cache"] == "MISS"
     finally:
         LISTINGS.filler(read)
 

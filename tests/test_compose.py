@@ -41,7 +41,11 @@ def _settings() -> dict[str, str | None]:
     for call in ast.walk(ast.parse((ROOT / "bcraftd" / "settings.py").read_text())):
         if isinstance(call, ast.Call) and re.fullmatch(r"env(\.\w+)?", ast.unparse(call.func)):
             name, *default = [ast.literal_eval(argument) for argument in call.args]
-            found[name] = str(default[0]) if default else None
+            if ast.unparse(call.func) == "env.redis":
+                # Any of several names, none of them with a default.
+                found |= dict.fromkeys([name, *default])
+            else:
+                found[name] = str(default[0]) if default else None
     return found
 
 
