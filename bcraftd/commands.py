@@ -1,6 +1,7 @@
 """The base of our manage.py commands: `--json` on each that reports, an exit status that tells the truth."""
 
 import json
+from abc import ABC, abstractmethod
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,7 +14,7 @@ from bcraftd.errors import Refusal
 WIDE = 200
 
 
-class ReportingCommand(BaseCommand):
+class ReportingCommand(BaseCommand, ABC):
     """A command whose `run` returns a report. `--json` prints it as it is, else `show` prints it for people.
 
     A Refusal becomes a CommandError: its sentence on standard error and exit status 1.
@@ -36,9 +37,9 @@ class ReportingCommand(BaseCommand):
         """Where tables are printed."""
         return Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else WIDE)
 
+    @abstractmethod
     def run(self, **options: Any) -> Any:
         """Does the work and returns the report."""
-        raise NotImplementedError(f"{type(self).__module__} does not say what it does")
 
     def show(self, report: Any) -> None:
         """Prints the report for people."""

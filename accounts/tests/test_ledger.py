@@ -205,3 +205,12 @@ def test_a_player_with_history_cannot_be_deleted(ada: Api) -> None:
     with pytest.raises(IntegrityError):
         sql("DELETE FROM accounts_playerstatistics; DELETE FROM accounts_playersession; DELETE FROM accounts_player")
     assert Player.objects.exists()
+
+
+def test_saving_a_whole_row_that_was_read_earlier_does_not_bring_its_coins_back(ada: Api) -> None:
+    read_earlier = Player.objects.get(pk=ada.id)
+    ada.grant(coins=500)
+    read_earlier.email = "ada@new.example.org"
+    read_earlier.save()
+    player = Player.objects.get(pk=ada.id)
+    assert (player.email, player.coins) == ("ada@new.example.org", 1500)
