@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from bcraftd.cache import Entry, Fresh, stats
+from accounts.cache import SESSION
+from bcraftd.cache import Entry, Fresh, fill, stats, store
 from bcraftd.cache.fill import WriteThrough
 from environment import services as environment
 from environment.cache import CURRENT, WEATHER
@@ -209,6 +210,18 @@ def test_however_many_miss_at_once_one_fills(ada: Api) -> None:
     assert len(filled) == 1 + outcomes.count("BYPASS")
 
 
+@pytest.mark.parametrize("path", ["/api/environment/weather", "/api/resources", "/api/inventory", "/api/recipes/known"])
+def test_a_reader_that_is_slow_to_ask_finds_what_was_filled_meanwhile(
+    ada: Api, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looked before the fill and asks for the lease after it: a string and a hash, without and with a generation."""
+    filled = ada.get(path)
+    read = fill._read
+    monkeypatch.setattr(fill, "_read", lambda entry, *place: read(entry, *place) if entry is SESSION else None)
+    answer = ada.get(path)
+    assert (answer["X-Cache"], answer["ETag"]) == ("HIT", filled["ETag"])
+
+
 def test_a_filler_that_fails_gives_its_lease_back(world: None) -> None:
     original = PROFESSIONS._filler[0]
 
@@ -227,9 +240,6 @@ def test_a_filler_that_fails_gives_its_lease_back(world: None) -> None:
 
 
 def test_a_write_through_that_was_overtaken_is_refused(world: None) -> None:
-    from accounts.cache import SESSION
-    from bcraftd.cache import store
-
     through = WriteThrough(SESSION, {"session_id": "overtaken"})
     assert through.granted
     store.drop(["session:overtaken"])
@@ -238,8 +248,6 @@ def test_a_write_through_that_was_overtaken_is_refused(world: None) -> None:
 
 
 def test_an_unknown_resource_leaves_no_key(world: None) -> None:
-    from bcraftd.cache import store
-
     unknown = resource_id("mutterwood-log") + 100_000
     assert Api().get(f"/api/market/listings?resource_id={unknown}").json()["listings"] == []
     assert list(store.scan(f"market:listings:active:{unknown}")) == []

@@ -30,16 +30,23 @@ def get(entry: Entry, params: Mapping[str, Any], variant: Mapping[str, Any]) -> 
             stats.count(entry.family, "hits")
             return Answer(body, "HIT")
         token = new_token()
-        granted, generation = store.lease(key, field, token, entry.generation_key, new_token())
-        if not granted:
-            body = _wait(entry, key, field)
+        lease = store.lease(
+            key,
+            field,
+            token,
+            hashed=entry.variants,
+            generation_key=entry.generation_key,
+            new_generation=new_token() if entry.generation else "",
+        )
+        if not lease.granted:
+            body = _unstamp(lease.body, lease.generation) if lease.body else _wait(entry, key, field)
             if body is not None:
                 stats.count(entry.family, "hits")
                 return Answer(body, "HIT")
             return _bypass(entry, params, variant)
     except store.StoreDown:
         return _bypass(entry, params, variant)
-    return _fill(entry, params, variant, key, field, token, generation)
+    return _fill(entry, params, variant, key, field, token, lease.generation)
 
 
 def _read(entry: Entry, key: str, field: str) -> bytes | None:
@@ -49,7 +56,7 @@ def _read(entry: Entry, key: str, field: str) -> bytes | None:
             body, generation = store.read_variant_with_generation(key, field, entry.generation_key)
         else:
             body, generation = store.read_with_generation(key, entry.generation_key)
-        return _unstamp(body, generation)
+        return None if body is None or generation is None else _unstamp(body, generation.decode())
     if entry.variants:
         return store.read_variant(key, field)
     if entry.slides:
@@ -62,11 +69,11 @@ def _stamp(body: bytes, generation: str) -> bytes:
     return body[:-1] + b',"generation":"' + generation.encode() + b'"}'
 
 
-def _unstamp(body: bytes | None, generation: bytes | None) -> bytes | None:
-    """The object as it goes out, None where it is of another generation."""
-    if body is None or generation is None:
-        return None
-    tail = b',"generation":"' + generation + b'"}'
+def _unstamp(body: bytes, generation: str) -> bytes | None:
+    """The object as it goes out, None where it is of another generation ("": its family has none)."""
+    if not generation:
+        return body
+    tail = b',"generation":"' + generation.encode() + b'"}'
     return body[: -len(tail)] + b"}" if body.endswith(tail) else None
 
 
@@ -150,7 +157,7 @@ class WriteThrough:
         self.granted = False
         if settings.CACHE_ENABLED:
             try:
-                self.granted, _ = store.lease(self.key, variant_name({}), self.token, "", "")
+                self.granted = store.lease(self.key, variant_name({}), self.token).granted
             except store.StoreDown:
                 # Nothing is lost: the first read fills the value from PostgreSQL.
                 self.granted = False

@@ -23,23 +23,35 @@ READ_VARIANT = Script("""
 return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('GET', KEYS[2])}
 """)
 
-# KEYS lease, generation ('' where the family has none). ARGV variant, token, milliseconds, new generation.
+# KEYS value, lease, generation ('' where the family has none). ARGV variant, token, milliseconds, new generation,
+# hashed. Answers {0} somebody else fills, {1, generation} granted, {2, generation, value} it has been filled since
+# the caller looked: without that look a reader that was slow to ask would fill a second time.
 # A lease is '<expiry> <token>' in a hash field, because several variants of one key may be filled at once and
 # a field has no expiry of its own in Redis 7.2.
 LEASE = Script("""
+local generation = ''
+if KEYS[3] ~= '' then
+  redis.call('SET', KEYS[3], ARGV[4], 'NX')
+  generation = redis.call('GET', KEYS[3])
+end
+local value
+if ARGV[5] == '0' then
+  value = redis.call('GET', KEYS[1])
+else
+  value = redis.call('HGET', KEYS[1], ARGV[1])
+end
+local tail = ',"generation":"' .. generation .. '"}'
+if value and (generation == '' or string.sub(value, -#tail) == tail) then
+  return {2, generation, value}
+end
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
-local held = redis.call('HGET', KEYS[1], ARGV[1])
+local held = redis.call('HGET', KEYS[2], ARGV[1])
 if held and tonumber(string.match(held, '^%d+')) > now then
-  return {0, ''}
+  return {0}
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%d %s', now + ARGV[3], ARGV[2]))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-local generation = ''
-if KEYS[2] ~= '' then
-  redis.call('SET', KEYS[2], ARGV[4], 'NX')
-  generation = redis.call('GET', KEYS[2])
-end
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%d %s', now + ARGV[3], ARGV[2]))
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return {1, generation}
 """)
 

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from django_redis import get_redis_connection
@@ -135,12 +136,31 @@ def read_variant_with_generation(key: str, variant: str, generation_key: str) ->
     return value, generation
 
 
-def lease(key: str, variant: str, token: str, generation_key: str, new_generation: str) -> tuple[bool, str]:
-    """Asks to be the one that fills a missing value. Returns (granted, the family's generation)."""
-    granted, generation = guarded(
-        lambda: _run(scripts.LEASE, [lease_key(key), generation_key], [variant, token, LEASE_MS, new_generation])
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The answer to asking for a lease: granted, or a value that was stored meanwhile, or neither: somebody fills.
+
+    `generation` is the family's, "" where it has none.
+    """
+
+    granted: bool = False
+    generation: str = ""
+    body: bytes | None = None
+
+
+def lease(
+    key: str, variant: str, token: str, *, hashed: bool = False, generation_key: str = "", new_generation: str = ""
+) -> Lease:
+    """Asks to be the one that fills a missing value."""
+    answer = guarded(
+        lambda: _run(
+            scripts.LEASE,
+            [key, lease_key(key), generation_key],
+            [variant, token, LEASE_MS, new_generation, int(hashed)],
+        )
     )
-    return bool(granted), (generation or b"").decode()
+    state, generation, body = [*answer, None, None][:3]
+    return Lease(granted=state == 1, generation=(generation or b"").decode(), body=body)
 
 
 def release(key: str, variant: str, token: str) -> None:
