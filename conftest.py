@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
-from bcraftd.cache import background, outbox, store
+from bcraftd.cache import background, store
 from tests.support import Api, clean_world
 
 
@@ -41,9 +41,9 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         environment_seed()
         schedules.upsert()
         store.client().flushdb()
+        store.breaker.close()
         yield
         background.flush()
-        outbox.replayed()
         connection.close()
 
 

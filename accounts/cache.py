@@ -25,5 +25,5 @@ ENTRIES = [SESSION]
 TABLE = [
     # Nobody can have asked for a session before its unguessable id existed.
     When(PlayerSession, SESSION, _of, columns=frozenset({"role", "player"}), creation=False),
-    When(Player, SESSION, _all_of, columns=frozenset({"login"}), creation=False),
+    When(Player, SESSION, _all_of, columns=frozenset({"login", "is_active"}), creation=False),
 ]

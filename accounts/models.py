@@ -12,6 +12,8 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
+from bcraftd.tracked import Tracked, TrackedQuerySet, outside_triggers
+
 # The largest whole number that every JSON client keeps exactly.
 MAX_AMOUNT = 2**53 - 1
 MAX_LEVEL = 100
@@ -25,6 +27,9 @@ class Role(models.TextChoices):
 
 class PlayerManager(BaseUserManager["Player"]):
     """Players by login, without regard to case."""
+
+    def get_queryset(self) -> TrackedQuerySet["Player"]:
+        return TrackedQuerySet(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> "Player":
         # PostgreSQL takes some letters outside ASCII for the capitals of others, and their failures count apart.
@@ -44,7 +49,7 @@ class PlayerManager(BaseUserManager["Player"]):
         return self.create_user(login, email, password, role=Role.ADMIN, **fields)
 
 
-class Player(AbstractBaseUser, PermissionsMixin):
+class Player(Tracked, AbstractBaseUser, PermissionsMixin):
     """Who plays. `coins` is kept beside the ledger and always equals the sum of the player's entries."""
 
     login = models.CharField(max_length=32)
@@ -56,7 +61,7 @@ class Player(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True, help_text="Off: the account is closed and its sessions end at once.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[PlayerManager] = PlayerManager()
+    objects: ClassVar[PlayerManager] = PlayerManager()  # type: ignore[assignment]
 
     # Not columns: what accounts.signals works with while a save runs.
     ends_sessions: bool = False
@@ -79,6 +84,7 @@ class Player(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=Q(role__in=Role.values), name="player_role_known"),
         ]
         triggers = [
+            *outside_triggers(),
             # However a player comes to be, the statistics are there.
             pgtrigger.Trigger(
                 name="statistics_created",
@@ -109,7 +115,8 @@ class Player(AbstractBaseUser, PermissionsMixin):
 
         def upgrade(password: str) -> None:
             upgraded = make_password(password)
-            if Player.objects.filter(pk=self.pk, password=self.password).update(password=upgraded):
+            # Not through `objects`: a changed password would end the player's sessions (accounts.signals).
+            if Player._base_manager.filter(pk=self.pk, password=self.password).update(password=upgraded):
                 self.password = upgraded
 
         return check_password(raw_password, self.password, upgrade)
@@ -124,7 +131,7 @@ class Player(AbstractBaseUser, PermissionsMixin):
         return bool(self.is_staff)
 
 
-class PlayerSession(models.Model):
+class PlayerSession(Tracked):
     """What a login opens. It lives CACHE_SESSION_TTL seconds from its last use; ended ones are deleted."""
 
     session_id = models.CharField(max_length=64, unique=True)
@@ -135,6 +142,12 @@ class PlayerSession(models.Model):
     user_agent = models.CharField(max_length=256, blank=True)
     address = models.GenericIPAddressField(null=True)
     refresh_id = models.CharField(max_length=64, help_text="The one refresh token that may still be used.")
+
+    class Meta:
+        triggers = [
+            *outside_triggers(),
+            pgtrigger.ReadOnly(name="opened_for_one", fields=["session_id", "player"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.player_id} since {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,5 +1,6 @@
 """What follows from a player's row changing, whoever changed it: the API, the admin or a shell."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models.signals import post_save, pre_save
@@ -7,6 +8,7 @@ from django.dispatch import receiver
 
 from accounts import services
 from accounts.models import Player
+from bcraftd.tracked import rows_changed
 
 # A change of any of these kills every token at once.
 ENDING = frozenset({"role", "is_active", "password"})
@@ -28,3 +30,11 @@ def end_sessions(instance: Player, **rest: Any) -> None:
     if instance.ends_sessions:
         services.sessions_end(player_id=instance.pk, keep=instance.session_kept)
         instance.session_kept = None
+
+
+@receiver(rows_changed, sender=Player)
+def end_sessions_of_all(rows: Iterable[Player], columns: frozenset[str] | None, created: bool, **rest: Any) -> None:
+    """The same for update() and its like, which call no save."""
+    if not created and (columns is None or ENDING & columns):
+        for player in rows:
+            services.sessions_end(player_id=player.pk)

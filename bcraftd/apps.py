@@ -1,7 +1,7 @@
 """The project's own app: commands, checks, schedules."""
 
 from django.apps import AppConfig, apps
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class BcraftdConfig(AppConfig):
@@ -9,7 +9,13 @@ class BcraftdConfig(AppConfig):
     verbose_name = "B-CraftD"
 
     def ready(self) -> None:
-        from bcraftd import checks, schedules  # noqa: F401 - importing checks registers them
+        from django_q.signals import post_spawn
+
+        from bcraftd import checks, migrating, schedules  # noqa: F401 - importing checks registers them
+        from bcraftd.cache import outbox
 
         # Django sends the signal only for apps that have models, which this one has not.
         post_migrate.connect(schedules.after_migrate, sender=apps.get_app_config("django_q"))
+        pre_migrate.connect(migrating.as_from_outside, dispatch_uid="bcraftd.migrating")
+        post_migrate.connect(migrating.as_before, dispatch_uid="bcraftd.migrating")
+        post_spawn.connect(lambda **rest: outbox.relay_start(), weak=False, dispatch_uid="bcraftd.relay")

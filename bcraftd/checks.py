@@ -62,3 +62,31 @@ def entries_are_complete(app_configs: Sequence[AppConfig] | None, **options: Any
         for entry in invalidation.entries()
         if not entry.is_filled
     ]
+
+
+@register
+def shown_models_are_tracked(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.E005, E006: a model that something cached shows, and that can change without anybody hearing of it."""
+    from bcraftd.cache import invalidation
+    from bcraftd.tracked import Tracked, TrackedQuerySet, outside_triggers
+
+    found: list[CheckMessage] = []
+    wanted = {trigger.name for trigger in outside_triggers()}
+    for model in invalidation.table():
+        if not issubclass(model, Tracked) or not isinstance(model._default_manager.all(), TrackedQuerySet):
+            found.append(
+                Error(
+                    f"{model._meta.label} is shown by something cached and is not tracked.",
+                    hint="Derive it from bcraftd.tracked.Tracked, and its manager from TrackedQuerySet.",
+                    id="bcraftd.E005",
+                )
+            )
+        if not wanted <= {trigger.name for trigger in getattr(model._meta, "triggers", ())}:
+            found.append(
+                Error(
+                    f"{model._meta.label} has no triggers that tell of changes from outside.",
+                    hint="Put *outside_triggers() into its Meta.triggers, and make the migration.",
+                    id="bcraftd.E006",
+                )
+            )
+    return found

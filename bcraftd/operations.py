@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from django_q.models import Schedule
 
+from bcraftd.cache import metrics as cache_metrics
 from bcraftd.cache import outbox, store
 
 # Schedules are looked at every 30 s, and a busy worker may take its time.
@@ -39,14 +41,20 @@ def migrations_state() -> State:
 
 
 def cache_state() -> State:
-    """Whether Redis answers. It being away costs speed and nothing else."""
+    """Whether Redis answers. It being away costs speed and nothing else. `outbox` is how many invalidations wait for
+    it, `opened` how often this process has had to do without it."""
     if not settings.CACHE_ENABLED:
         return {"state": "off"}
+    found: dict[str, Any] = {"state": "ok"}
     try:
         store.guarded(lambda: store.client().ping(), always=True)
     except store.StoreDown as error:
-        return {"state": "down", "detail": str(error), "outbox": outbox.depth()}
-    return {"state": "ok", "outbox": outbox.depth()}
+        found = {"state": "down", "detail": str(error)}
+    found |= {"breaker": store.breaker.state, "opened": store.breaker.opened}
+    # That PostgreSQL is away is the database's state, not Redis's.
+    with suppress(Error):
+        found["outbox"] = outbox.depth()
+    return found
 
 
 def workers_state() -> State:
@@ -101,4 +109,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not with_token and not ipaddress.ip_address(request.META["REMOTE_ADDR"]).is_loopback:
         return HttpResponse("Only from loopback or with the metrics token.\n", status=403, content_type="text/plain")
     exported: HttpResponse = ExportToDjangoView(request)
+    # django-prometheus counts in this process; the cache's own figures are sums over all of them.
+    exported.content += cache_metrics.render()
     return exported

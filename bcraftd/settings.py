@@ -110,6 +110,8 @@ _database = env.database("DATABASE_URL")
 DATABASES = {
     "default": {
         **_database,
+        # Django's own, with a place around each commit: that is where fences stand.
+        "ENGINE": "bcraftd.postgresql",
         "CONN_MAX_AGE": None,
         # A restarted PostgreSQL costs a request one ping, not an error.
         "CONN_HEALTH_CHECKS": True,
@@ -117,8 +119,11 @@ DATABASES = {
             # What the URL asks for, sslmode above all.
             **_database.get("OPTIONS", {}),
             "connect_timeout": 5,
-            # No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds).
-            "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000",
+            # No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds). All of
+            # it stays below what a fence lives: see bcraftd/postgresql/base.py. The last one tells the triggers that
+            # watch for changes from outside that these connections say what they change.
+            "options": "-c statement_timeout=7000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=7000"
+            " -c bcraftd.writer=project",
         },
     }
 }
@@ -139,6 +144,9 @@ def _redis_url() -> str:
 REDIS_URL = _redis_url()
 # Seconds that any call to Redis may take before the request goes on without it.
 REDIS_TIMEOUT = env.seconds("REDIS_TIMEOUT", 0.1)
+
+# Learns from each new connection which Redis process answers: what an earlier one had stored is not served.
+DJANGO_REDIS_CONNECTION_FACTORY = "bcraftd.cache.store.GreetingFactory"
 
 CACHES = {
     "default": {

@@ -5,9 +5,11 @@ import random
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import OperationalError, connection, transaction
+
+from bcraftd.postgresql.base import HAS_TRANSACTION_TIMEOUT
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,3 +41,12 @@ def atomic(function: Callable[P, T]) -> Callable[P, T]:
         raise AssertionError("unreachable")
 
     return run
+
+
+def unhurried() -> None:
+    """Lets the running transaction take as long as it needs. For what no request waits for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL lock_timeout = 0")
+        if cast("Any", connection).pg_version >= HAS_TRANSACTION_TIMEOUT:
+            cursor.execute("SET LOCAL transaction_timeout = 0")

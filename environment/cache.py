@@ -8,15 +8,17 @@ from environment.models import Season, Weather
 
 CURRENT = Entry(family="environment", key="env:current", ttl="CACHE_ENVIRONMENT_TTL")
 WEATHER = Entry(family="environment", key="env:weather:current", ttl="CACHE_ENVIRONMENT_TTL")
+SEASON = Entry(family="environment", key="env:season:current", ttl="CACHE_ENVIRONMENT_TTL")
 
 
 def _one(row: Any) -> list[Mapping[str, Any]]:
     return [{}]
 
 
-ENTRIES = [CURRENT, WEATHER]
+ENTRIES = [CURRENT, WEATHER, SEASON]
 TABLE = [
     When(Weather, CURRENT, _one),
     When(Weather, WEATHER, _one),
     When(Season, CURRENT, _one),
+    When(Season, SEASON, _one),
 ]

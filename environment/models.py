@@ -5,8 +5,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from bcraftd.tracked import Tracked, outside_triggers
 
-class Season(models.Model):
+
+class Season(Tracked):
     """Some months of the year, perhaps across its end: winter is months 12 to 2. Months are those of UTC."""
 
     name = models.CharField(unique=True, max_length=32)
@@ -26,12 +28,13 @@ class Season(models.Model):
                 condition=Q(gathering_multiplier__gte=0, crafting_multiplier__gte=0), name="season_multipliers_range"
             ),
         ]
+        triggers = outside_triggers()
 
     def __str__(self) -> str:
         return self.name
 
 
-class Weather(models.Model):
+class Weather(Tracked):
     """One kind of weather. Exactly one is active; the others follow it by environment.rules.weather_after."""
 
     name = models.CharField(unique=True, max_length=32)
@@ -53,6 +56,7 @@ class Weather(models.Model):
                 condition=Q(gathering_multiplier__gte=0, crafting_multiplier__gte=0), name="weather_multipliers_range"
             ),
         ]
+        triggers = outside_triggers()
 
     def __str__(self) -> str:
         return self.name

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from bcraftd.cache import Answer, Fresh
 from environment import rules
-from environment.cache import CURRENT, WEATHER
+from environment.cache import CURRENT, SEASON, WEATHER
 from environment.models import Season, Weather
 
 
@@ -95,6 +95,19 @@ def _weather() -> Fresh | None:
     if spell is None:
         return None
     return Fresh(_shown(spell.weather) or {}, spell.ends_at)
+
+
+def season_current() -> Answer | None:
+    """The season alone, through the cache; None where no season has this month."""
+    return SEASON.get()
+
+
+@SEASON.filler
+def _season_current() -> Fresh | None:
+    """One query."""
+    now = timezone.now()
+    season = _season(now)
+    return None if season is None else Fresh(_shown(season) or {}, rules.month_ends(now))
 
 
 def forecast(hours: int) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from bcraftd.tracked import Tracked, outside_triggers
+
 MAX_AMOUNT = 2**53 - 1
 MAX_PROFESSIONS = 3
 MAX_PROFESSION_LEVEL = 50
@@ -30,7 +32,7 @@ class Rarity(models.Model):
         return self.slug
 
 
-class Profession(models.Model):
+class Profession(Tracked):
     """A trade that a player can learn."""
 
     class Kind(models.TextChoices):
@@ -49,12 +51,13 @@ class Profession(models.Model):
                 condition=Q(kind__in=["gathering", "crafting", "processing"]), name="profession_kind_known"
             )
         ]
+        triggers = outside_triggers()
 
     def __str__(self) -> str:
         return self.name
 
 
-class Resource(models.Model):
+class Resource(Tracked):
     """A kind of thing. `stack_size` shapes how an amount is shown and never limits how much is held."""
 
     class Kind(models.TextChoices):
@@ -100,12 +103,13 @@ class Resource(models.Model):
                 name="resource_gatherable_has_profession",
             ),
         ]
+        triggers = outside_triggers()
 
     def __str__(self) -> str:
         return self.name
 
 
-class PlayerProfession(models.Model):
+class PlayerProfession(Tracked):
     """A trade that a player has learned. The slot makes the database hold the limit of three."""
 
     player = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="professions")
@@ -129,12 +133,13 @@ class PlayerProfession(models.Model):
                 condition=Q(experience__gte=0, experience__lte=MAX_AMOUNT), name="playerprofession_experience_range"
             ),
         ]
+        triggers = [*outside_triggers(), pgtrigger.ReadOnly(name="learner_fixed", fields=["player"])]
 
     def __str__(self) -> str:
         return f"{self.profession_id} of {self.player_id}"
 
 
-class Recipe(models.Model):
+class Recipe(Tracked):
     """How one resource is made from others."""
 
     slug = models.SlugField(unique=True, max_length=64)
@@ -155,12 +160,13 @@ class Recipe(models.Model):
             ),
             models.CheckConstraint(condition=Q(success_rate__gt=0, success_rate__lte=1), name="recipe_success_range"),
         ]
+        triggers = outside_triggers()
 
     def __str__(self) -> str:
         return self.name
 
 
-class RecipeIngredient(models.Model):
+class RecipeIngredient(Tracked):
     """What one attempt at a recipe uses up."""
 
     recipe = models.ForeignKey(Recipe, on_delete=models.CASCADE, related_name="ingredients")
@@ -173,12 +179,13 @@ class RecipeIngredient(models.Model):
             models.UniqueConstraint(fields=["recipe", "resource"], name="recipeingredient_unique"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="recipeingredient_positive"),
         ]
+        triggers = outside_triggers()
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.resource_id}"
 
 
-class InventoryItem(models.Model):
+class InventoryItem(Tracked):
     """How much of a resource a player holds: always the sum of the player's movements of it."""
 
     player = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="items")
@@ -190,7 +197,7 @@ class InventoryItem(models.Model):
             models.UniqueConstraint(fields=["player", "resource"], name="inventoryitem_unique"),
             models.CheckConstraint(condition=Q(quantity__gte=0, quantity__lte=MAX_AMOUNT), name="inventoryitem_range"),
         ]
-        triggers = [pgtrigger.ReadOnly(name="holder_fixed", fields=["player", "resource"])]
+        triggers = [*outside_triggers(), pgtrigger.ReadOnly(name="holder_fixed", fields=["player", "resource"])]
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.resource_id} of {self.player_id}"

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 
-from bcraftd.cache import changed
 from bcraftd.transactions import atomic
 from inventory.models import Profession, Rarity, Recipe, RecipeIngredient, Resource
 
@@ -32,12 +31,10 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 
 def make_missing(model: type[M], rows: Iterable[M], key: str) -> int:
-    """Makes the rows whose `key` is not there yet, in two queries. Returns how many. No signal: says it itself."""
+    """Makes the rows whose `key` is not there yet, in two queries. Returns how many."""
     there = set(model._default_manager.values_list(key, flat=True))
     missing = [row for row in rows if getattr(row, key) not in there]
-    made = model._default_manager.bulk_create(missing)
-    changed(made)
-    return len(made)
+    return len(model._default_manager.bulk_create(missing))
 
 
 def _ids(model: type[Model]) -> dict[str, int]:
@@ -104,5 +101,4 @@ def _recipes_seed(rows: list[Mapping[str, Any]], professions: Mapping[str, int],
         if row["slug"] not in there
         for slug, quantity in row["ingredients"].items()
     )
-    changed(ingredients)
     return made + len(ingredients)

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from bcraftd.cache import drop
+from bcraftd.transactions import unhurried
 from leaderboard import selectors
 from leaderboard.cache import BOARD
 from leaderboard.models import LeaderboardRow
@@ -33,25 +34,20 @@ def leaderboard_refresh(*, wait: bool) -> Refreshed | None:
             return None
         with connection.cursor() as cursor:
             cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY mv_leaderboard")
-        transaction.on_commit(_replace_boards, robust=True)
+        drop(BOARD)
+        # The first page, which nearly everybody asks for, is there again before anybody asks.
+        transaction.on_commit(selectors.board_get, robust=True)
     last = LeaderboardRow.objects.order_by("-rank").values_list("rank", "as_of").first()
     return Refreshed(*last) if last else Refreshed(0, None)
 
 
 def _lock(wait: bool) -> bool:
     """An advisory lock that ends with the transaction, whatever becomes of this process."""
+    # A million players take longer than a request may.
+    unhurried()
     with connection.cursor() as cursor:
-        # A million players take longer than a request may.
-        cursor.execute("SET LOCAL statement_timeout = 0")
         if wait:
-            cursor.execute("SET LOCAL lock_timeout = 0")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             return True
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         return bool(cursor.fetchone()[0])
-
-
-def _replace_boards() -> None:
-    """Drops every board and fills the first page, which nearly everybody asks for."""
-    drop(BOARD)
-    selectors.board_get()

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from bcraftd.tracked import Tracked, outside_triggers
 from inventory.models import Resource
 
 MAX_QUANTITY = 10**6
@@ -20,7 +21,7 @@ def default_expiry() -> datetime:
     return timezone.now() + LISTING_LIFE
 
 
-class Listing(models.Model):
+class Listing(Tracked):
     """Items in escrow, offered at a price each. Sold, cancelled and expired are final."""
 
     class Status(models.TextChoices):
@@ -66,6 +67,7 @@ class Listing(models.Model):
             ),
         ]
         triggers = [
+            *outside_triggers(),
             pgtrigger.FSM(
                 name="final_states",
                 field="status",
@@ -81,7 +83,7 @@ class Listing(models.Model):
         return f"listing {self.pk}"
 
 
-class Trade(models.Model):
+class Trade(Tracked):
     """One sale out of a listing."""
 
     listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="trades")
@@ -106,7 +108,10 @@ class Trade(models.Model):
             models.CheckConstraint(condition=Q(fee__gte=0, fee__lte=F("total_price")), name="trade_fee_range"),
             models.CheckConstraint(condition=~Q(buyer=F("seller")), name="trade_not_with_oneself"),
         ]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            *outside_triggers(),
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return f"trade {self.pk}"

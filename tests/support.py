@@ -207,3 +207,19 @@ def setting(**values: Any) -> Iterator[None]:
 
     with override_settings(**values):
         yield
+
+
+def redis_is_back() -> None:
+    """Waits until this process uses Redis again: it probes once a second, and replays the outbox first."""
+    from bcraftd.cache import store
+    from tests.processes import wait_until
+
+    wait_until(store.recovered, "Redis is used again")
+
+
+def unstamped(stored: bytes) -> dict[str, Any]:
+    """A cached value's object without the stamp that it stands with in Redis."""
+    found: dict[str, Any] = json.loads(stored)
+    assert list(found)[-1] == "cached"
+    del found["cached"]
+    return found

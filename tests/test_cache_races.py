@@ -241,7 +241,7 @@ def test_a_filler_that_fails_gives_its_lease_back(world: None) -> None:
 
 def test_a_write_through_that_was_overtaken_is_refused(world: None) -> None:
     through = WriteThrough(SESSION, {"session_id": "overtaken"})
-    assert through.granted
+    assert through.lease.granted
     store.drop(["session:overtaken"])
     through.commit(Fresh({"session_id": "overtaken"}))
     assert store.client().get("session:overtaken") is None

@@ -7,7 +7,7 @@ import pytest
 
 from bcraftd.cache import outbox, store
 from tests import servers
-from tests.support import Api, profession_id, recipe_id, resource_id
+from tests.support import Api, profession_id, recipe_id, redis_is_back, resource_id
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def no_redis(world: None) -> Iterator[None]:
         yield
     finally:
         servers.redis_start()
-        store.guarded(lambda: store.client().ping(), always=True)
+        redis_is_back()
 
 
 def test_a_whole_game_is_played_with_redis_stopped(no_redis: None) -> None:
@@ -59,7 +59,7 @@ def test_every_read_answers_the_same_with_redis_stopped(ada: Api) -> None:
         without = {path: _facts(ada.get(path)) for path in READS}
     finally:
         servers.redis_start()
-        store.guarded(lambda: store.client().ping(), always=True)
+        redis_is_back()
     assert without == before
 
 
@@ -100,7 +100,7 @@ def test_a_drop_that_redis_did_not_take_is_replayed_before_this_process_serves_f
     finally:
         servers.redis_start()
     # Redis came back with the data that it had, the old inventory among it.
-    store.guarded(lambda: store.client().ping(), always=True)
+    redis_is_back()
     answer = ada.get("/api/inventory")
     assert answer["X-Cache"] == "MISS"
     assert answer.json()["inventory"][0]["quantity"] == 2
@@ -123,6 +123,6 @@ def test_a_hung_redis_costs_one_timeout_and_then_none(ada: Api) -> None:
         assert store.breaker.opened == opened
     finally:
         servers.redis_resume()
-    store.guarded(lambda: store.client().ping(), always=True)
+    redis_is_back()
     assert not _breaker_is_open()
     assert ada.get("/api/resources")["X-Cache"] == "HIT"

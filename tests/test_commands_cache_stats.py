@@ -1,17 +1,22 @@
 """manage.py cache_stats: the server's figures, and what the cache did, over all processes."""
 
 import json
+import time
+from collections.abc import Callable
+from io import StringIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.management import CommandError
+from django.db import close_old_connections, connection, transaction
+from rich.console import Console
 
-from bcraftd.cache import scripts
+from bcraftd.cache import background, outbox, scripts, stats, store
 from bcraftd.management.commands import cache_stats
 from tests.programs import command, manage, python
-from tests.servers import redis_start, redis_stop
-from tests.support import Api, setting
+from tests.servers import postgres_restart, redis_pause, redis_resume, redis_start, redis_stop
+from tests.support import Api, redis_is_back, setting
 
 READS = """
 import django
@@ -20,15 +25,45 @@ from market.selectors import listings_page
 print(*[listings_page().outcome for _ in range(3)])
 """
 
+FORKS = """
+import os
+import django
+django.setup()
+from bcraftd.cache import background, stats
+stats.count("market", "hits", 3)
+child = os.fork()
+if not child:
+    stats.count("market", "waits")
+    background.flush()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
 
-def _stats() -> dict[str, Any]:
-    found = json.loads(command("cache_stats", "--json"))
+COUNTED = {"hits", "misses", "hit_rate", "bypasses", "refused_fills", "waits", "invalidations", "fill_ms"}
+NOTHING = {**dict.fromkeys(COUNTED, 0), "hit_rate": None, "fill_ms": None}
+
+
+@pytest.fixture(autouse=True)
+def _counted_from_nothing(world: None) -> None:
+    """What an earlier test could not write while Redis was away goes with the rest."""
+    background.flush()
+    store.client().flushdb()
+
+
+def _stats(*words: str) -> dict[str, Any]:
+    found = json.loads(command("cache_stats", "--json", *words))
     assert isinstance(found, dict)
     return found
 
 
-def _market() -> dict[str, Any]:
-    return dict(_stats()["families"]["market"])
+def _market(*words: str) -> dict[str, Any]:
+    return dict(_stats(*words)["families"]["market"])
+
+
+def _owe(**names: str) -> None:
+    """Leaves keys in the outbox, each with its family, as a write does that Redis does not take."""
+    with transaction.atomic():
+        outbox.write({key.replace("_", ":"): family for key, family in names.items()}, connection)
 
 
 def test_the_report_has_the_servers_and_each_familys_figures(ada: Api) -> None:
@@ -36,7 +71,7 @@ def test_the_report_has_the_servers_and_each_familys_figures(ada: Api) -> None:
 
     found = _stats()
 
-    assert set(found) == {"server", "families"}
+    assert set(found) == {"server", "redis", "families"}
     server = found["server"]
     assert set(server) == {
         "connected_clients", "used_memory", "used_memory_human", "used_memory_peak_human",
@@ -48,13 +83,15 @@ def test_the_report_has_the_servers_and_each_familys_figures(ada: Api) -> None:
     assert isinstance(server["uptime_in_seconds"], int)
     assert 0 <= server["hit_rate"] <= 1
     assert server["redis_version"].startswith("7.")
+    assert found["redis"] == {"failures": 0, "timeouts": 0, "opened": 0, "not_fenced": 0, "replayed": 0}
     assert set(found["families"]) == {
         "sessions", "inventory", "recipes", "catalogue", "market", "environment", "leaderboard",
     }  # fmt: skip
     for row in found["families"].values():
-        assert set(row) == {"keys", "hits", "misses", "hit_rate", "bypasses", "refused_fills", "fill_ms"}
+        assert set(row) == COUNTED | {"keys", "outbox", "window"}
+        assert set(row["window"]) == COUNTED | {"seconds"}
     assert found["families"]["leaderboard"] == {
-        "keys": 0, "hits": 0, "misses": 0, "hit_rate": None, "bypasses": 0, "refused_fills": 0, "fill_ms": None,
+        "keys": 0, **NOTHING, "outbox": 0, "window": {"seconds": 300, **NOTHING},
     }  # fmt: skip
     assert found["families"]["sessions"]["keys"] == 1
     assert found["families"]["sessions"]["hits"] == 1
@@ -71,9 +108,21 @@ def test_a_load_is_counted_to_the_read(api: Api) -> None:
 
     row = _market()
 
-    assert (row["keys"], row["hits"], row["misses"], row["bypasses"], row["refused_fills"]) == (1, 6, 2, 1, 0)
-    assert row["hit_rate"] == 0.75
-    assert row["fill_ms"] > 0
+    assert row["keys"] == 1
+    for counted in (row, row["window"]):
+        assert (counted["hits"], counted["misses"], counted["bypasses"], counted["refused_fills"]) == (6, 2, 1, 0)
+        assert counted["hit_rate"] == 0.75
+        assert counted["fill_ms"] > 0
+
+
+def test_twenty_reads_of_which_the_first_fills_are_a_hit_rate_of_95_percent(api: Api) -> None:
+    for _ in range(20):
+        api.get("/api/environment/current")
+
+    row = _stats()["families"]["environment"]
+
+    assert (row["hits"], row["misses"], row["hit_rate"]) == (19, 1, 0.95)
+    assert (row["window"]["hits"], row["window"]["misses"], row["window"]["hit_rate"]) == (19, 1, 0.95)
 
 
 def test_a_fill_that_was_refused_is_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +135,20 @@ def test_a_fill_that_was_refused_is_counted(api: Api, monkeypatch: pytest.Monkey
     assert (row["hits"], row["misses"], row["refused_fills"], row["hit_rate"]) == (0, 3, 2, 0)
 
 
+def test_what_a_write_makes_stale_is_counted(ada: Api) -> None:
+    ada.grant(mutterwood_log=5)
+    before = _market()["invalidations"]
+
+    ada.sells("mutterwood-log", 2, 10)
+
+    row = _market()
+    assert row["invalidations"] > before
+    assert row["window"]["invalidations"] == row["invalidations"]
+
+
+# --- Over all processes -----------------------------------------------------------------------------------
+
+
 def test_the_counts_of_all_processes_are_summed(api: Api) -> None:
     assert api.get("/api/market/listings")["X-Cache"] == "MISS"
 
@@ -93,7 +156,8 @@ def test_the_counts_of_all_processes_are_summed(api: Api) -> None:
 
     assert other.stdout.split() == ["HIT"] * 3, other.stderr
     row = _market()
-    assert (row["hits"], row["misses"], row["hit_rate"]) == (3, 1, 0.75)
+    for counted in (row, row["window"]):
+        assert (counted["hits"], counted["misses"], counted["hit_rate"]) == (3, 1, 0.75)
     third = manage("cache_stats", "--json")
     assert third.returncode == 0, third.stderr
     assert json.loads(third.stdout)["families"]["market"]["hits"] == 3
@@ -105,31 +169,225 @@ def test_looking_at_the_statistics_changes_none_of_them(api: Api) -> None:
     assert _market() == _market()
 
 
-def test_for_people_it_is_a_table(api: Api) -> None:
-    shown = command("cache_stats")
+def test_a_forked_process_does_not_count_again_what_its_parent_counted() -> None:
+    done = python("-c", FORKS)
 
-    for word in ("redis_version", "hit_rate", "environment", "leaderboard", "refused_fills"):
+    assert done.returncode == 0, done.stderr
+    row = _market()
+    assert (row["hits"], row["waits"]) == (3, 1)
+
+
+def test_a_redis_that_hung_counts_once_what_was_sent_to_it_more_than_once() -> None:
+    stats.count("market", "hits", 7)
+    redis_pause()
+    try:
+        # Sent and not answered. It lies in the socket, and Redis takes it when it goes on.
+        background.flush()
+    finally:
+        redis_resume()
+    redis_is_back()
+    stats.count("market", "hits", 2)
+
+    row = _market()
+
+    assert (row["hits"], row["window"]["hits"]) == (9, 9)
+
+
+def test_what_was_counted_while_redis_was_away_is_written_later(api: Api) -> None:
+    redis_stop()
+    try:
+        for _ in range(3):
+            assert api.get("/api/market/listings")["X-Cache"] == "BYPASS"
+            background.flush()
+    finally:
+        redis_start()
+    redis_is_back()
+
+    found = _stats()
+
+    assert found["families"]["market"]["bypasses"] == 3
+    assert found["redis"]["failures"] > 0
+    assert found["redis"]["opened"] == 1
+
+
+# --- The window -------------------------------------------------------------------------------------------
+
+
+def _bucket_of(age: float, **counts: int) -> None:
+    """A bucket as it was filled some seconds ago."""
+    start = int(time.time() - age) // stats.BUCKET_SECONDS * stats.BUCKET_SECONDS
+    fields = {f"market:{name}": number for name, number in counts.items()}
+    cast("Any", store.client()).hset(f"stats:window:{start}", mapping=fields)
+
+
+def test_the_window_forgets_what_the_totals_keep() -> None:
+    _bucket_of(6 * 60, hits=100, misses=0, waits=7)
+    _bucket_of(4 * 60, hits=1, misses=3, fill_us=6000)
+    stats.count("market", "hits", 5)
+    stats.count("market", "misses", 1)
+
+    five, ten, one = _market(), _market("--window", "10"), _market("--window", "1")
+
+    assert five["window"] == {
+        **NOTHING, "seconds": 300, "hits": 6, "misses": 4, "hit_rate": 0.6, "fill_ms": 1.5,
+    }  # fmt: skip
+    assert (ten["window"]["seconds"], ten["window"]["hits"], ten["window"]["waits"]) == (600, 106, 7)
+    assert (one["window"]["hits"], one["window"]["misses"]) == (5, 1)
+    assert (five["hits"], five["misses"]) == (5, 1), "the totals have only what was counted"
+
+
+def test_the_longest_window_is_an_hour_and_reads_it_whole() -> None:
+    _bucket_of(60 * 60 - 1, hits=3)
+    _bucket_of(60 * 60 + 2 * stats.BUCKET_SECONDS, hits=100)
+
+    assert _market("--window", "60")["window"]["hits"] == 3
+
+
+@pytest.mark.parametrize("minutes", ["0", "61", "-5", "1.5", "five", ""])
+def test_another_window_is_refused(minutes: str) -> None:
+    with pytest.raises(CommandError, match="1 to 60"):
+        command("cache_stats", f"--window={minutes}")
+    for seconds in (0, 3601):
+        with pytest.raises(ValueError, match="3600"):
+            stats.window("market", seconds)
+
+
+def test_what_is_kept_for_the_window_ends_by_itself(api: Api) -> None:
+    for _ in range(3):
+        api.get("/api/market/listings")
+        background.flush()
+    assert python("-c", READS).returncode == 0
+
+    redis = cast("Any", store.client())
+    lives = {key: redis.ttl(key) for pattern in ("window", "writer") for key in redis.scan_iter(f"stats:{pattern}:*")}
+
+    assert len(lives) >= 3, "a bucket at least, and a writer for each process"
+    for key, life in lives.items():
+        assert 3590 < life <= 3660, key
+
+
+# --- The outbox -------------------------------------------------------------------------------------------
+
+
+def test_drops_that_wait_and_drops_that_were_replayed_are_shown() -> None:
+    _owe(market_listings_active_all="market", market_listings_active_1="market", env_current="environment")
+
+    waiting = _stats()
+
+    depths = {name: row["outbox"] for name, row in waiting["families"].items()}
+    assert depths == {**dict.fromkeys(depths, 0), "market": 2, "environment": 1}
+    assert (waiting["redis"]["not_fenced"], waiting["redis"]["replayed"]) == (1, 0)
+
+    outbox.replay()
+
+    after = _stats()
+    assert after["families"]["market"]["outbox"] == 0
+    assert (after["redis"]["not_fenced"], after["redis"]["replayed"]) == (1, 1)
+
+
+def test_without_postgresql_everything_but_the_outbox_is_shown(api: Api) -> None:
+    api.get("/api/market/listings")
+    postgres_restart()
+    try:
+        row = _market()
+        shown = command("cache_stats")
+    finally:
+        # What each request begins with, outside of a test.
+        close_old_connections()
+
+    assert (row["misses"], row["outbox"]) == (1, None)
+    assert "market" in shown
+    assert _market()["outbox"] == 0
+
+
+# --- For people -------------------------------------------------------------------------------------------
+
+
+def test_for_people_it_is_a_table(api: Api) -> None:
+    shown = command("cache_stats", "--window", "7")
+
+    for word in (
+        "redis_version",
+        "timeouts",
+        "misses",
+        "environment",
+        "leaderboard",
+        "refused",
+        "outbox",
+        "last 7 min",
+    ):
         assert word in shown
 
 
-def test_watching_goes_on_until_it_is_ended_and_then_shows_the_last_state(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rounds: list[float] = []
+def test_it_fits_100_columns_with_large_numbers_too(api: Api) -> None:
+    api.get("/api/market/listings")
+    found = _stats("--window", "60")
+    figures = {
+        "hits": 98765432, "misses": 1234567, "hit_rate": 0.9876, "bypasses": 123456, "refused_fills": 12345,
+        "waits": 12345, "invalidations": 1234567, "fill_ms": 123.456,
+    }  # fmt: skip
+    for row in found["families"].values():
+        row.update(figures, keys=123456, outbox=1234)
+        row["window"].update(figures)
+    console = Console(file=StringIO(), width=100)
 
-    def sleep(seconds: float) -> None:
-        rounds.append(seconds)
-        api.get("/api/market/listings")
-        if len(rounds) == 3:
-            raise KeyboardInterrupt
+    console.print(cache_stats.tables(found))
 
-    monkeypatch.setattr(cache_stats, "time", SimpleNamespace(sleep=sleep))
+    lines = cast("StringIO", console.file).getvalue().splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert len(lines) <= 24, "and a terminal of 24 lines"
+    [total] = [line for line in lines if line.startswith("leaderboard")]
+    assert total.split()[1:] == [str(value) for value in figures.values()] + ["123456", "1234"]
 
-    shown = command("cache_stats", "--watch")
 
-    assert len(rounds) == 3
-    market = [line for line in shown.splitlines() if "market" in line][-1]
-    assert market.split()[:4] == ["market", "1", "2", "1"], "keys, hits, misses"
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Watches on a terminal for as many rounds as there are actions, each done before its round."""
+    terminal = Console(file=StringIO(), width=100, height=50, force_terminal=True)
+
+    def watching(*actions: Callable[[], object]) -> str:
+        left = list(actions)
+
+        def sleep(seconds: float) -> None:
+            if not left:
+                raise KeyboardInterrupt
+            left.pop(0)()
+
+        monkeypatch.setattr(cache_stats, "time", SimpleNamespace(sleep=sleep))
+        monkeypatch.setattr(cache_stats.Command, "console", lambda self: terminal)
+        command("cache_stats", "--watch")
+        assert not left
+        return cast("StringIO", terminal.file).getvalue()
+
+    return watching
+
+
+def _lines_of(shown: str, family: str) -> list[list[str]]:
+    return [line.split() for line in shown.splitlines() if family in line]
+
+
+def test_watching_goes_on_until_it_is_ended_and_then_shows_the_last_state(api: Api, watch: Callable[..., str]) -> None:
+    shown = watch(*[lambda: api.get("/api/market/listings")] * 3)
+
+    rounds = _lines_of(shown, "market")
+    assert rounds[-1][1:3] == ["2", "1"], "hits, misses"
+    assert len(rounds) >= 5
+
+
+def test_watching_says_that_redis_is_away_and_goes_on(api: Api, watch: Callable[..., str]) -> None:
+    api.get("/api/market/listings")
+
+    def back() -> None:
+        redis_start()
+        redis_is_back()
+
+    shown = watch(redis_stop, lambda: _owe(env_current="environment"), back)
+
+    assert "Redis does not answer" in shown
+    assert "0 drops wait in the outbox" in shown
+    assert "1 drops wait in the outbox" in shown
+    assert "Redis does not answer" not in shown[shown.rindex("drops wait in the outbox") :]
+    assert _lines_of(shown, "market")[-1][1:3] == ["0", "1"]
 
 
 def test_without_redis_it_says_so(world: None) -> None:
@@ -140,3 +398,4 @@ def test_without_redis_it_says_so(world: None) -> None:
                 command("cache_stats", *words)
     finally:
         redis_start()
+        redis_is_back()

@@ -52,7 +52,10 @@ def test_everybody_sees_only_their_own(ada: Api, bob: Api) -> None:
 def test_a_role_is_told(ada: Api) -> None:
     Player.objects.update(role="moderator")
 
-    assert ada.get("/api/auth/me").json()["role"] == "moderator"
+    # A new role ends every session, also where no save() was called.
+    assert_problem(ada.get("/api/auth/me"), 401, "session_expired")
+    again = Api.signed_in(ada.login, ada.password)
+    assert again.get("/api/auth/me").json()["role"] == "moderator"
 
 
 def test_it_needs_two_queries(ada: Api) -> None:

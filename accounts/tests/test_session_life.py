@@ -1,6 +1,5 @@
 """How a session lives and ends: written through to Redis, kept by PostgreSQL, ended at once everywhere."""
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from accounts.tasks import sessions_sweep
 from bcraftd.cache import Fresh, WriteThrough, store
 from bcraftd.tasks import activity_write
 from tests import servers
-from tests.support import Api, assert_problem, queries, redis_commands, resource_id
+from tests.support import Api, assert_problem, queries, redis_commands, resource_id, unstamped
 
 ME = "/api/auth/me"
 # A page that signed-in players read and that Redis holds.
@@ -30,7 +29,7 @@ def key_of(player: Api) -> str:
 
 def in_redis(player: Api) -> Any:
     body = cast("bytes | None", store.client().get(key_of(player)))
-    return None if body is None else json.loads(body)
+    return None if body is None else unstamped(body)
 
 
 def ttl_of(player: Api) -> int:

@@ -42,7 +42,8 @@ class WriteBehind:
             background.add(self._counts, name, number, self._merge)
 
     def _flush(self) -> None:
-        counts = background.take(self._counts)
+        # This thread does not probe a Redis that is away: that needs the database too, and is done by others.
+        counts = {} if store.breaker.is_open else background.take(self._counts)
         if not counts:
             return
         try:

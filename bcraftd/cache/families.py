@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import cast
 
-from bcraftd.cache import behind, invalidation, stats, store
+from django.db import Error
+
+from bcraftd.cache import background, behind, invalidation, outbox, stats, store
 from bcraftd.cache.entry import Entry
 
 # Redis holds the only copy of a window's count, so that a flush would forgive everybody.
@@ -95,16 +97,29 @@ def describe(key: str) -> dict[str, object] | None:
     return {"type": cast("bytes", kind).decode(), "ttl": life if life >= 0 else None, "size": size}
 
 
-def statistics(family: str) -> dict[str, object]:
-    """Keys now, and what the cache did since its statistics began, over all processes. Raises StoreDown."""
-    counts = stats.read(family)
-    asked = counts["hits"] + counts["misses"]
+def outbox_depths() -> dict[str, int] | None:
+    """How many keys wait in the outbox, by family; None where PostgreSQL, in which they stand, does not answer."""
+    try:
+        waiting = outbox.depth_by_family()
+    except Error:
+        return None
+    return {**dict.fromkeys(names(), 0), **waiting}
+
+
+def statistics(*, window: int) -> dict[str, dict[str, object]]:
+    """What the cache did, by family and over all processes: in all, and in the last `window` seconds.
+
+    With the keys that live and the drops that wait now. Raises StoreDown.
+    """
+    background.flush()
+    totals, recent = stats.totals(names()), stats.windows(names(), window)
+    waiting = outbox_depths() or {}
     return {
-        "keys": count(family),
-        "hits": counts["hits"],
-        "misses": counts["misses"],
-        "hit_rate": round(counts["hits"] / asked, 4) if asked else None,
-        "bypasses": counts["bypasses"],
-        "refused_fills": counts["refused_fills"],
-        "fill_ms": round(counts["fill_us"] / 1000 / counts["misses"], 3) if counts["misses"] else None,
+        family: {
+            "keys": count(family),
+            **stats.figures(totals[family]),
+            "outbox": waiting.get(family),
+            "window": {"seconds": window, **stats.figures(recent[family])},
+        }
+        for family in names()
     }

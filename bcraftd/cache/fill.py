@@ -6,12 +6,13 @@ out a token, a write deletes value and token together, storing needs the token.
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from bcraftd.cache import outbox, stats, store
+from bcraftd.cache import stamp, stats, steps, store
 from bcraftd.cache.entry import Answer, Entry, Fresh, encode, new_token, variant_name
 
 # Seconds that a reader waits for somebody else's fill, in growing steps, before it reads for itself.
@@ -21,15 +22,17 @@ WAITS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.1)
 def get(entry: Entry, params: Mapping[str, Any], variant: Mapping[str, Any]) -> Answer | None:
     """The value of an entry; see Entry.get."""
     # Inside a transaction we may have written what nobody else sees yet: neither serve nor store.
-    if not settings.CACHE_ENABLED or connection.in_atomic_block or not outbox.replayed():
+    if not settings.CACHE_ENABLED or connection.in_atomic_block:
         return _bypass(entry, params, variant)
     key, field = entry.name(params), variant_name(variant)
     try:
+        steps.at("read")
         body = _read(entry, key, field)
         if body is not None:
             stats.count(entry.family, "hits")
             return Answer(body, "HIT")
         token = new_token()
+        steps.at("lease")
         lease = store.lease(
             key,
             field,
@@ -39,42 +42,49 @@ def get(entry: Entry, params: Mapping[str, Any], variant: Mapping[str, Any]) -> 
             new_generation=new_token() if entry.generation else "",
         )
         if not lease.granted:
-            body = _unstamp(lease.body, lease.generation) if lease.body else _wait(entry, key, field)
+            body = _found(entry, key, field, lease)
             if body is not None:
                 stats.count(entry.family, "hits")
                 return Answer(body, "HIT")
             return _bypass(entry, params, variant)
     except store.StoreDown:
         return _bypass(entry, params, variant)
-    return _fill(entry, params, variant, key, field, token, lease.generation)
+    steps.at("leased")
+    return _fill(entry, params, variant, key, field, token, lease)
+
+
+def _found(entry: Entry, key: str, field: str, lease: store.Lease) -> bytes | None:
+    """What there is for a reader without a lease: stored meanwhile, or filled by another one in a moment.
+
+    Behind a fence nobody fills, and waiting for it would only wait for the writer.
+    """
+    if lease.body is not None:
+        return stamp.take(lease.body, store.server.run, lease.generation)
+    return None if lease.fenced else _wait(entry, key, field)
 
 
 def _read(entry: Entry, key: str, field: str) -> bytes | None:
     """The stored bytes, by one command; None where nothing valid is stored."""
+    stored, generation = _fetch(entry, key, field)
+    if stored is None or generation is None:
+        return None
+    # Which Redis answered is known only now: the command may have opened a connection to another one than before.
+    return stamp.take(stored, store.server.run, generation)
+
+
+def _fetch(entry: Entry, key: str, field: str) -> tuple[bytes | None, str | None]:
+    """What is stored, and the generation that it must have: "" where the family has none, None where it is lost."""
     if entry.generation:
         if entry.variants:
-            body, generation = store.read_variant_with_generation(key, field, entry.generation_key)
+            stored, generation = store.read_variant_with_generation(key, field, entry.generation_key)
         else:
-            body, generation = store.read_with_generation(key, entry.generation_key)
-        return None if body is None or generation is None else _unstamp(body, generation.decode())
+            stored, generation = store.read_with_generation(key, entry.generation_key)
+        return stored, None if generation is None else generation.decode()
     if entry.variants:
-        return store.read_variant(key, field)
+        return store.read_variant(key, field), ""
     if entry.slides:
-        return store.read_sliding(key, entry.life_ms(Fresh({})))
-    return store.read(key)
-
-
-def _stamp(body: bytes, generation: str) -> bytes:
-    """The object with its generation as the last member, so that it still reads as JSON in redis-cli."""
-    return body[:-1] + b',"generation":"' + generation.encode() + b'"}'
-
-
-def _unstamp(body: bytes, generation: str) -> bytes | None:
-    """The object as it goes out, None where it is of another generation ("": its family has none)."""
-    if not generation:
-        return body
-    tail = b',"generation":"' + generation.encode() + b'"}'
-    return body[: -len(tail)] + b"}" if body.endswith(tail) else None
+        return store.read_sliding(key, entry.life_ms(Fresh({}))), ""
+    return store.read(key), ""
 
 
 def _wait(entry: Entry, key: str, field: str) -> bytes | None:
@@ -95,7 +105,7 @@ def _fill(
     key: str,
     field: str,
     token: str,
-    generation: str,
+    lease: store.Lease,
 ) -> Answer | None:
     started = time.perf_counter()
     try:
@@ -109,20 +119,20 @@ def _fill(
         _release(key, field, token)
         return None
     body = encode(fresh.data)
-    _store(entry, key, field, token, generation, body, entry.life_ms(fresh))
+    steps.at("selected")
+    _store(entry, key, field, token, lease, body, entry.life_ms(fresh))
+    steps.at("stored")
     return Answer(body, "MISS")
 
 
-def _store(entry: Entry, key: str, field: str, token: str, generation: str, body: bytes, life_ms: int) -> None:
+def _store(entry: Entry, key: str, field: str, token: str, lease: store.Lease, body: bytes, life_ms: int) -> None:
     if life_ms <= 0:
         _release(key, field, token)
         return
-    stored = _stamp(body, generation) if entry.generation else body
     try:
         taken = store.fill(
-            key, field, token, stored, life_ms,
-            hashed=entry.variants, generation_key=entry.generation_key, generation=generation,
-        )  # fmt: skip
+            key, field, token, body, life_ms, hashed=entry.variants, generation_key=entry.generation_key, lease=lease
+        )
     except store.StoreDown:
         return
     if not taken:
@@ -154,16 +164,14 @@ class WriteThrough:
         self.entry = entry
         self.key = entry.name(params)
         self.token = new_token()
-        self.granted = False
+        self.lease = store.Lease()
         if settings.CACHE_ENABLED:
-            try:
-                self.granted = store.lease(self.key, variant_name({}), self.token).granted
-            except store.StoreDown:
-                # Nothing is lost: the first read fills the value from PostgreSQL.
-                self.granted = False
+            # Nothing is lost without Redis: the first read fills the value from PostgreSQL.
+            with suppress(store.StoreDown):
+                self.lease = store.lease(self.key, variant_name({}), self.token)
 
     def commit(self, fresh: Fresh) -> None:
         """Stores the value. To be called by transaction.on_commit."""
-        if self.granted:
+        if self.lease.granted:
             body = encode(fresh.data)
-            _store(self.entry, self.key, variant_name({}), self.token, "", body, self.entry.life_ms(fresh))
+            _store(self.entry, self.key, variant_name({}), self.token, self.lease, body, self.entry.life_ms(fresh))

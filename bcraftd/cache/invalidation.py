@@ -1,34 +1,34 @@
-"""From changed rows to stale keys: collected inside the transaction, dropped once it has committed.
+"""From changed rows to stale keys: collected inside the transaction, fenced before its commit, dropped after it.
 
-Django sends signals for save(), delete() and many-to-many changes. It sends none for update(), bulk_create()
-and bulk_update(): a service that uses one of these calls `changed()` with the rows, in the same transaction.
+A fence is a mark of one writer at each key: while it stands nobody may fill, and readers go to PostgreSQL. A process
+that is killed between its commit and its drop leaves the mark, which ends by itself.
 """
 
-import threading
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save
 
-from bcraftd.cache import outbox, stats, store
-from bcraftd.cache.entry import Entry, When, new_token
+from bcraftd.cache import stats, steps, store
+from bcraftd.cache.entry import Entry, When
+from bcraftd.postgresql.base import around_commit
+from bcraftd.tracked import rows_changed
 
 _table: dict[type[Model], list[When]] = {}
 _entries: list[Entry] = []
 
-
-class _Pending(threading.local):
-    """What the running transaction made stale. What a rolled-back one leaves here is dropped with the next
-    commit, which costs a miss and nothing else."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, str] = {}
-        self.families: dict[str, str] = {}
+# Classes of PostgreSQL's errors after which nobody can say whether a commit took place: the connection was lost, or
+# the server was being stopped.
+_UNCERTAIN = ("08", "57")
 
 
-_pending = _Pending()
+# --- What the apps declare --------------------------------------------------------------------------------
 
 
 def register(entries: Iterable[Entry], table: Iterable[When]) -> None:
@@ -36,9 +36,17 @@ def register(entries: Iterable[Entry], table: Iterable[When]) -> None:
     _entries.extend(entries)
     for row in table:
         if row.model not in _table:
-            post_save.connect(_saved, sender=row.model, dispatch_uid=f"cache:{row.model._meta.label}")
-            post_delete.connect(_deleted, sender=row.model, dispatch_uid=f"cache:{row.model._meta.label}")
+            _listen(row.model)
         _table.setdefault(row.model, []).append(row)
+
+
+def _listen(model: type[Model]) -> None:
+    name = f"cache:{model._meta.label}"
+    post_save.connect(_saved, sender=model, dispatch_uid=name)
+    post_delete.connect(_deleted, sender=model, dispatch_uid=name)
+    rows_changed.connect(_rows_changed, sender=model, dispatch_uid=name)
+    for field in model._meta.many_to_many:
+        m2m_changed.connect(_related, sender=field.remote_field.through, dispatch_uid=f"{name}.{field.name}")
 
 
 def entries() -> list[Entry]:
@@ -51,17 +59,81 @@ def table() -> dict[type[Model], list[When]]:
     return {model: list(rows) for model, rows in _table.items()}
 
 
+# --- Collecting, inside the transaction -------------------------------------------------------------------
+
+
+@dataclass
+class Stale:
+    """Names of keys with their families, as a hook of transaction.on_commit: Django forgets it where its savepoint is
+    rolled back. A family that is stale as a whole is there with the key of its generation."""
+
+    names: dict[str, str]
+    mark: str = ""
+    fenced: bool = False
+    in_outbox: bool = False
+
+    def __call__(self) -> None:
+        """After the commit: drops."""
+        steps.at("committed")
+        for family in self.names.values():
+            stats.count(family, "invalidations")
+        if not steps.is_on("drop"):
+            return
+        try:
+            store.drop(self.names, self.mark)
+        except store.StoreDown as error:
+            # Behind its fence nothing old is left, and by the fence's end everybody reads what was committed.
+            if not self.fenced:
+                self._owe(error)
+        steps.at("dropped")
+
+    def _owe(self, error: store.StoreDown) -> None:
+        """Sees that this process serves nothing from Redis before the outbox, which has it, has been replayed."""
+        from bcraftd.cache import outbox
+
+        if not self.in_outbox:
+            # Outside a transaction there was no commit to go along with.
+            outbox.write(self.names, transaction.get_connection())
+        if not store.breaker.is_open:
+            store.breaker.trip(error)
+
+
 def changed(rows: Iterable[Model], columns: Iterable[str] | None = None) -> None:
-    """Says that rows of one or more models changed without a signal. `columns` None: any of them may have."""
+    """Says that rows of one or more models changed by raw SQL. `columns` None: any of them may have."""
     named = None if columns is None else frozenset(columns)
     for row in rows:
         _collect(row, named)
 
 
 def drop(entry: Entry, params: Mapping[str, Any] | None = None) -> None:
-    """Says that one key is stale for another reason than a row: it goes after the commit like any other."""
-    _pending.keys[entry.name(params or {})] = entry.family
-    transaction.on_commit(_drop, robust=True)
+    """Says that one key is stale for another reason than a row: it is fenced and dropped like any other."""
+    transaction.on_commit(Stale({entry.name(params or {}): entry.family}), robust=True)
+
+
+def names_of(instance: Model, columns: frozenset[str] | None = None, created: bool = False) -> dict[str, str]:
+    """The keys that a changed row makes stale, each with its family."""
+    names: dict[str, str] = {}
+    for row in _rows(type(instance), columns, created):
+        if row.keys is None:
+            names[row.entry.generation_key] = row.entry.family
+        else:
+            names.update((row.entry.name(params), row.entry.family) for params in row.keys(instance))
+    return names
+
+
+def _rows(model: type[Model], columns: frozenset[str] | None, created: bool) -> list[When]:
+    """The rows of the table that such a change concerns."""
+    return [
+        row
+        for row in _table.get(model, ())
+        if (row.creation or not created) and (columns is None or not row.columns or row.columns & columns)
+    ]
+
+
+def _collect(instance: Model, columns: frozenset[str] | None, created: bool = False) -> None:
+    names = names_of(instance, columns, created)
+    if names:
+        transaction.on_commit(Stale(names), robust=True)
 
 
 def _saved(
@@ -74,31 +146,103 @@ def _deleted(sender: type[Model], instance: Model, **rest: Any) -> None:
     _collect(instance, None)
 
 
-def _collect(instance: Model, columns: frozenset[str] | None, created: bool = False) -> None:
-    for row in _table.get(type(instance), ()):
-        if created and not row.creation:
-            continue
-        if columns is not None and row.columns and not row.columns & columns:
-            continue
-        if row.keys is None:
-            _pending.families[row.entry.generation_key] = row.entry.family
-        else:
-            for params in row.keys(instance):
-                _pending.keys[row.entry.name(params)] = row.entry.family
-    if _pending.keys or _pending.families:
-        # Registered for each change: a hook registered inside a savepoint goes away with it.
-        transaction.on_commit(_drop, robust=True)
+def _rows_changed(
+    sender: type[Model], rows: Iterable[Model], columns: frozenset[str] | None, created: bool, **rest: Any
+) -> None:
+    # The rows are looked at, and thereby locked, only where something shows what changes.
+    if _rows(sender, columns, created):
+        names: dict[str, str] = {}
+        for instance in rows:
+            names.update(names_of(instance, columns, created))
+        if names:
+            transaction.on_commit(Stale(names), robust=True)
 
 
-def _drop() -> None:
-    keys, families = _pending.keys, _pending.families
-    if not keys and not families:
+def _related(
+    sender: type[Model], instance: Model, action: str, reverse: bool, model: type[Model], pk_set: Any, **rest: Any
+) -> None:
+    """A many-to-many change counts as one of the column, in the rows that declare it. What is cleared from the other
+    side is known only before."""
+    if not action.startswith("post_") and not (action == "pre_clear" and reverse):
         return
-    _pending.keys, _pending.families = {}, {}
-    for family in [*keys.values(), *families.values()]:
-        stats.count(family, "invalidations")
-    generations = {name: new_token() for name in families}
+    owner = model if reverse else type(instance)
+    field = next(field for field in owner._meta.many_to_many if field.remote_field.through is sender)
+    if not reverse:
+        rows: Iterable[Model] = [instance]
+    elif pk_set is None:
+        rows = owner._base_manager.filter(**{field.name: instance})
+    else:
+        rows = owner._base_manager.filter(pk__in=pk_set)
+    changed(rows, {field.name})
+
+
+# --- Around the commit ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def fenced(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Stands around the commit of a transaction: fences what it has made stale, or leaves that in the outbox.
+
+    One round trip to Redis, however many keys there are; the drop afterwards is the second.
+    """
+    stale = _gather(connection)
+    if stale is None:
+        yield
+        return
+    _fence(stale, connection)
+    steps.at("fenced")
     try:
-        store.drop(keys, generations)
+        yield
+    except Error as error:
+        if stale.fenced and not _is_uncertain(error):
+            _lift(stale)
+        raise
+
+
+def _gather(connection: BaseDatabaseWrapper) -> Stale | None:
+    """Everything that the transaction made stale as one hook, before all others: they may read what it drops."""
+    # Django's list of (savepoints, hook, robust).
+    hooks: list[Any] = connection.run_on_commit
+    names: dict[str, str] = {}
+    for _, hook, _ in hooks:
+        if isinstance(hook, Stale):
+            names.update(hook.names)
+    if not names:
+        return None
+    stale = Stale(names)
+    hooks[:] = [(set(), stale, True), *(each for each in hooks if not isinstance(each[1], Stale))]
+    return stale
+
+
+def _fence(stale: Stale, connection: BaseDatabaseWrapper) -> None:
+    from bcraftd.cache import outbox
+
+    steps.at("fence")
+    if not steps.is_on("fence"):
+        return
+    stale.mark = secrets.token_hex(8)
+    try:
+        # An open breaker means the outbox at once: a writer neither waits for Redis nor probes it.
+        if store.breaker.is_open:
+            raise store.StoreDown("the breaker is open")
+        store.fence(stale.names, stale.mark)
+        stale.fenced = True
     except store.StoreDown:
-        outbox.remember(keys, generations)
+        outbox.write(stale.names, connection)
+        stale.in_outbox = True
+
+
+def _is_uncertain(error: Error) -> bool:
+    code = getattr(error.__cause__, "pgcode", None)
+    return code is None or code.startswith(_UNCERTAIN)
+
+
+def _lift(stale: Stale) -> None:
+    """The transaction has no effect: its own mark goes. One that Redis does not take away ends by itself."""
+    try:
+        store.lift(stale.names, stale.mark)
+    except store.StoreDown:
+        return
+
+
+around_commit.append(fenced)

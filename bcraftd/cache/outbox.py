@@ -1,51 +1,132 @@
-"""Drops that Redis did not take, kept until it does.
+"""Invalidations that Redis has not taken: rows in PostgreSQL, written in the very transaction that they belong to.
 
-This process does not serve anything from the cache while it owes a drop: it replays what it owes first. The
-list is in this process's memory, so that it covers Redis refusing or hanging while the process lives. Rows in
-PostgreSQL, written in the transaction itself and replayed by a relay for all processes, take its place with
-the fences: see docs/caching.md, "What is not covered yet".
+A write that could not be fenced leaves a row. So does a change from outside the project, by a trigger (see
+bcraftd.tracked). Replaying a row drops its keys and then deletes it; doing it twice, or by two processes at once, does
+no harm. Who reconnects replays before it serves anything from Redis again (store.recovery), and a relay in every
+process that serves or works looks every RELAY_SECONDS.
 """
 
+import json
 import logging
+import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
-from bcraftd.cache import store
+from django.apps import apps
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Count, Model
+
+from bcraftd.cache import invalidation, stats, store
+from bcraftd.models import OutboxRow
 
 log = logging.getLogger(__name__)
 
-_lock = threading.Lock()
-_keys: set[str] = set()
-_generations: dict[str, str] = {}
+RELAY_SECONDS = 1.0
+# Rows that one round of a replay takes: their keys go in one call.
+BATCH = 500
+
+_DEPTHS = "SELECT value, count(*) FROM bcraftd_outboxrow, jsonb_each_text(names) GROUP BY value"
+_INSERT = "INSERT INTO bcraftd_outboxrow (names) VALUES (%s)"
 
 
-def remember(keys: Iterable[str], generations: Mapping[str, str]) -> None:
-    """Keeps drops that failed."""
-    with _lock:
-        _keys.update(keys)
-        _generations.update(generations)
-    log.error("Redis did not take an invalidation; it is kept and replayed", extra={"keys": len(_keys)})
+def write(names: Mapping[str, str], using: BaseDatabaseWrapper) -> None:
+    """Leaves key names (each with its family) to be dropped, in the connection's running transaction."""
+    with using.cursor() as cursor:
+        cursor.execute(_INSERT, [json.dumps(dict(names))])
+    stats.count(stats.REDIS, "not_fenced")
+    log.warning("Redis did not take an invalidation; it is in the outbox", extra={"keys": len(names)})
 
 
 def depth() -> int:
-    """How many drops this process owes."""
-    return len(_keys) + len(_generations)
+    """How many rows wait. One query."""
+    return OutboxRow.objects.count()
 
 
-def replayed() -> bool:
-    """Whether nothing is owed, after trying once to replay what was. False: do not serve from the cache."""
-    if not _keys and not _generations:
-        return True
-    if not store.breaker.admit():
-        return False
-    with _lock:
-        keys, generations = set(_keys), dict(_generations)
+def depth_by_family() -> dict[str, int]:
+    """How many keys wait, by family; a row from outside counts once for each family that shows it. Two queries."""
+    waiting: Counter[str] = Counter()
+    with connection.cursor() as cursor:
+        cursor.execute(_DEPTHS)
+        waiting.update(dict(cursor.fetchall()))
+    outside = OutboxRow.objects.exclude(table_name="").values_list("table_name").annotate(number=Count("pk"))
+    shown = {model._meta.db_table: rows for model, rows in invalidation.table().items()}
+    for table, number in outside:
+        waiting.update(dict.fromkeys((row.entry.family for row in shown.get(table, ())), number))
+    return dict(waiting)
+
+
+def replay() -> int:
+    """Drops what every row names and deletes the rows. Returns how many. Raises StoreDown where Redis fails."""
+    done = 0
+    while rows := list(OutboxRow.objects.order_by("pk")[:BATCH]):
+        names: dict[str, str] = {}
+        for row in rows:
+            names.update(names_of(row))
+        store.drop(names, always=True)
+        OutboxRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        for family in names.values():
+            stats.count(family, "invalidations")
+        stats.count(stats.REDIS, "replayed", len(rows))
+        done += len(rows)
+    return done
+
+
+def names_of(row: OutboxRow) -> dict[str, str]:
+    """The keys that a row is about, each with its family."""
+    if not row.table_name:
+        return dict(row.names)
+    model = _models().get(row.table_name)
+    if model is None or row.changed is None:
+        log.error("an outbox row of a table that nothing cached shows", extra={"table": row.table_name})
+        return {}
+    return invalidation.names_of(_instance(model, row.changed))
+
+
+def _models() -> dict[str, type[Model]]:
+    return {model._meta.db_table: model for model in apps.get_models()}
+
+
+def _instance(model: type[Model], columns: Mapping[str, Any]) -> Model:
+    """A row as PostgreSQL wrote it to JSON, as an instance. What is missing is left at its default."""
+    fields = {field.column: field for field in model._meta.concrete_fields}
+    return model(**{fields[name].attname: fields[name].to_python(value) for name, value in columns.items()})
+
+
+# --- The relay --------------------------------------------------------------------------------------------
+
+_relay_in = 0
+_stop = threading.Event()
+
+
+def relay_start() -> None:
+    """Starts this process's relay, once. To be called by what serves the API and by what runs the schedules."""
+    global _relay_in
+    if _relay_in != os.getpid():
+        _relay_in = os.getpid()
+        threading.Thread(target=_relay, name="bcraftd-outbox-relay", daemon=True).start()
+
+
+def _relay() -> None:
+    while not _stop.wait(RELAY_SECONDS):
+        relay_once()
+
+
+def relay_once() -> None:
+    """One look. A database or a Redis that is away is tried again at the next one."""
     try:
-        store.drop(keys, generations)
-    except store.StoreDown:
-        return False
-    with _lock:
-        _keys.difference_update(keys)
-        for name in generations:
-            _generations.pop(name, None)
-        return not _keys and not _generations
+        connection.close_if_unusable_or_obsolete()
+        if store.recovered():
+            replay()
+    except store.StoreDown as error:
+        log.warning("the outbox waits for Redis: %s", error)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("the outbox cannot be read: %s", error)
+        connection.close()
+    except Exception:
+        log.exception("the outbox could not be replayed")
+
+
+store.recovery.append(replay)

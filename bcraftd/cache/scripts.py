@@ -2,6 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError
 
 # Filters and pages of one list that are kept at a time. A client that makes up query strings fills this, not Redis.
 MAX_VARIANTS = 200
@@ -19,16 +23,36 @@ class Script:
         object.__setattr__(self, "sha", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest())
 
 
+def run(redis: "Redis", script: Script, keys: list[str], args: list[Any]) -> Any:
+    """Runs a script by its name and, once per server and script, by its text. Raises RedisError."""
+    try:
+        return redis.evalsha(script.sha, len(keys), *keys, *args)
+    except NoScriptError:
+        return redis.eval(script.text, len(keys), *keys, *args)
+
+
 READ_VARIANT = Script("""
 return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('GET', KEYS[2])}
 """)
 
-# KEYS value, lease, generation ('' where the family has none). ARGV variant, token, milliseconds, new generation,
-# hashed. Answers {0} somebody else fills, {1, generation} granted, {2, generation, value} it has been filled since
-# the caller looked: without that look a reader that was slow to ask would fill a second time.
+# KEYS value, lease, generation ('' where the family has none), fence of the value, fence of the generation ('').
+# ARGV variant, token, milliseconds, new generation, hashed, run. Answers {0} somebody else fills, {1, generation}
+# granted, {2, generation, value} it has been filled since the caller looked: without that look a reader that was slow
+# to ask would fill a second time; {3} a write to what it shows is being committed, and nobody may fill.
 # A lease is '<expiry> <token>' in a hash field, because several variants of one key may be filled at once and
-# a field has no expiry of its own in Redis 7.2.
+# a field has no expiry of its own in Redis 7.2. A fence is a hash too, writer's mark to expiry.
 LEASE = Script("""
+local now = redis.call('TIME')
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+for i = 4, 5 do
+  if KEYS[i] ~= '' then
+    for _, expiry in ipairs(redis.call('HVALS', KEYS[i])) do
+      if tonumber(expiry) > now then
+        return {3}
+      end
+    end
+  end
+end
 local generation = ''
 if KEYS[3] ~= '' then
   redis.call('SET', KEYS[3], ARGV[4], 'NX')
@@ -40,12 +64,10 @@ if ARGV[5] == '0' then
 else
   value = redis.call('HGET', KEYS[1], ARGV[1])
 end
-local tail = ',"generation":"' .. generation .. '"}'
-if value and (generation == '' or string.sub(value, -#tail) == tail) then
+local proof = ',"cached":"' .. ARGV[6] .. '-' .. (generation ~= '' and generation or '----------------') .. '-'
+if value and string.sub(value, -52, -16) == proof then
   return {2, generation, value}
 end
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
 local held = redis.call('HGET', KEYS[2], ARGV[1])
 if held and tonumber(string.match(held, '^%d+')) > now then
   return {0}
@@ -89,18 +111,44 @@ end
 return 1
 """)
 
-# KEYS n values, their n leases, generations. ARGV n, then a new token for each generation.
+# Before a commit. KEYS n values, their n leases, their n fences. ARGV n, the writer's mark, milliseconds.
+# Values and leases go first: even where memory is full and the marks are refused, nothing old is left to serve.
+# A generation is a value like any other: without it everything of its family is a miss.
+FENCE = Script("""
+local n = tonumber(ARGV[1])
+for i = 1, 2 * n do
+  redis.call('UNLINK', KEYS[i])
+end
+local now = redis.call('TIME')
+local expiry = string.format('%d', now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[3])
+for i = 2 * n + 1, 3 * n do
+  redis.call('HSET', KEYS[i], ARGV[2], expiry)
+  redis.call('PEXPIRE', KEYS[i], ARGV[3])
+end
+return n
+""")
+
+# After a commit. KEYS n values, their n leases, their n fences. ARGV n, the writer's mark ('' where it has none).
+# Another writer's mark stays, and keeps its key closed until that writer is through too.
 DROP = Script("""
 local n = tonumber(ARGV[1])
 local dropped = 0
 for i = 1, n do
   dropped = dropped + redis.call('UNLINK', KEYS[i])
   redis.call('UNLINK', KEYS[n + i])
-end
-for i = 2 * n + 1, #KEYS do
-  redis.call('SET', KEYS[i], ARGV[i - 2 * n + 1])
+  if ARGV[2] ~= '' then
+    redis.call('HDEL', KEYS[2 * n + i], ARGV[2])
+  end
 end
 return dropped
+""")
+
+# After a rollback. KEYS fences. ARGV the writer's mark.
+LIFT = Script("""
+for i = 1, #KEYS do
+  redis.call('HDEL', KEYS[i], ARGV[1])
+end
+return #KEYS
 """)
 
 COUNT = Script("""

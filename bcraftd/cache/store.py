@@ -1,8 +1,9 @@
 """The only module that talks to Redis for cached values, with one policy for its failures.
 
-Every call takes at most settings.REDIS_TIMEOUT seconds. A call that fails raises StoreDown and opens the
-breaker: for BREAKER_SECONDS reads do not try again but go to PostgreSQL, then one of them probes. Writes
-(drops) always try, because a reader elsewhere may still reach the Redis that we did not.
+Every call takes at most settings.REDIS_TIMEOUT seconds. A call that fails raises StoreDown and opens the breaker:
+nothing asks Redis for BREAKER_SECONDS, reads go to PostgreSQL and writes leave what they owe in the outbox. Then one
+caller probes, outside any transaction: it must get an answer *and* replay the outbox before the breaker closes, so
+that this process serves nothing that a write made stale in the meantime.
 """
 
 import logging
@@ -12,18 +13,32 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from django.db import connection as database
 from django_redis import get_redis_connection
+from django_redis.pool import ConnectionFactory
 from redis import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.connection import AbstractConnection
+from redis.exceptions import OutOfMemoryError, RedisError, TimeoutError
 
-from bcraftd.cache import scripts
+from bcraftd.cache import scripts, stamp, steps
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BREAKER_SECONDS = 1.0
-# A fill that takes longer than this has lost its lease: the statement timeout is 15 s.
+# A fill that takes longer than this has lost its lease. No statement runs for longer: see settings.DATABASES.
 LEASE_MS = 15_000
+# A mark outlives the commit that it stands for: a transaction ends after TRANSACTION_TIMEOUT, which is shorter.
+FENCE_MS = 10_000
+
+
+# Told of each trouble by its name (failures, timeouts, opened): the statistics count them.
+observers: list[Callable[[str], None]] = []
+
+
+def _note(trouble: str) -> None:
+    for observer in observers:
+        observer(trouble)
 
 
 class StoreDown(Exception):
@@ -31,42 +46,82 @@ class StoreDown(Exception):
 
 
 class Breaker:
-    """Keeps a Redis that does not answer from costing every read a timeout."""
+    """Keeps a Redis that does not answer from costing every request a timeout."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open_until = 0.0
+        self._probe_at: float | None = None
         self.opened = 0
 
     @property
     def is_open(self) -> bool:
-        return time.monotonic() < self._open_until
+        return self._probe_at is not None
 
-    def admit(self) -> bool:
-        """Whether a read may try. After a failure only one per BREAKER_SECONDS may, until one succeeds."""
-        if not self._open_until:
-            return True
+    @property
+    def state(self) -> str:
+        """`closed`, `open`, or `half-open` where the next caller will probe."""
+        if self._probe_at is None:
+            return "closed"
+        return "open" if time.monotonic() < self._probe_at else "half-open"
+
+    def may_probe(self) -> bool:
+        """Whether this caller is the one that probes. Only one per BREAKER_SECONDS is."""
         with self._lock:
-            if time.monotonic() < self._open_until:
+            if self._probe_at is None or time.monotonic() < self._probe_at:
                 return False
-            self._open_until = time.monotonic() + BREAKER_SECONDS
+            self._probe_at = time.monotonic() + BREAKER_SECONDS
             return True
 
-    def failed(self, error: BaseException) -> None:
+    def trip(self, error: object) -> None:
+        """Opens, or stays open for another BREAKER_SECONDS."""
         with self._lock:
-            if not self._open_until:
+            was_open = self.is_open
+            self._probe_at = time.monotonic() + BREAKER_SECONDS
+            if not was_open:
                 self.opened += 1
-                log.warning("Redis does not answer, reads go to PostgreSQL: %s", error)
-            self._open_until = time.monotonic() + BREAKER_SECONDS
+        if not was_open:
+            _note("opened")
+            log.warning("Redis does not answer, reads go to PostgreSQL: %s", error)
 
-    def succeeded(self) -> None:
-        if self._open_until:
-            with self._lock:
-                self._open_until = 0.0
+    def close(self) -> None:
+        with self._lock:
+            was_open, self._probe_at = self.is_open, None
+        if was_open:
             log.warning("Redis answers again")
 
 
 breaker = Breaker()
+
+# Run before the breaker closes. The outbox puts its replay here; each raises StoreDown where Redis fails again.
+recovery: list[Callable[[], object]] = []
+
+
+class _Server:
+    """Which Redis process this one talks to, learned from each new connection before its first command."""
+
+    def __init__(self) -> None:
+        self.run = stamp.NO_RUN
+
+    def greet(self, connection: AbstractConnection) -> None:
+        """redis-py's `redis_connect_func`."""
+        connection.on_connect()
+        connection.send_command("INFO", "server")
+        answer = connection.read_response()
+        text = answer.decode() if isinstance(answer, bytes) else str(answer)
+        run = next(line for line in text.splitlines() if line.startswith("run_id:"))[7 : 7 + len(stamp.NO_RUN)]
+        if run != self.run:
+            log.info("Redis is another process than before: its values count as unknown", extra={"run": run})
+        self.run = run
+
+
+server = _Server()
+
+
+class GreetingFactory(ConnectionFactory):
+    """django-redis's connection factory (DJANGO_REDIS_CONNECTION_FACTORY), with our greeting on each connection."""
+
+    def make_connection_params(self, url: str) -> dict[str, Any]:
+        return {**super().make_connection_params(url), "redis_connect_func": server.greet}
 
 
 def plain_key(key: str, prefix: str, version: int) -> str:
@@ -82,31 +137,61 @@ def client() -> "Redis":
 def guarded(call: Callable[[], T], *, always: bool = False) -> T:
     """Runs one call to Redis under the failure policy.
 
-    `always` tries even while the breaker is open. Raises StoreDown where Redis did not take it.
+    `always` asks even while the breaker is open, for operators' commands. Raises StoreDown where Redis did not
+    take the call.
     """
-    if not always and not breaker.admit():
+    if breaker.is_open and not always and not recovered():
         raise StoreDown("the breaker is open")
+    return _attempt(call)
+
+
+def _attempt(call: Callable[[], T]) -> T:
     try:
-        value = call()
-    except (RedisError, OSError) as error:
-        breaker.failed(error)
+        return call()
+    except OutOfMemoryError as error:
+        # It answers, and what it holds may still be read.
+        _note("failures")
         raise StoreDown(str(error)) from error
-    breaker.succeeded()
-    return value
+    except (RedisError, OSError) as error:
+        _note("timeouts" if isinstance(error, TimeoutError) else "failures")
+        breaker.trip(error)
+        raise StoreDown(str(error)) from error
+
+
+def recovered() -> bool:
+    """Whether the breaker is closed, after probing where it is this caller's turn.
+
+    Nobody probes inside a transaction: the outbox must be seen as everybody else sees it.
+    """
+    if not breaker.is_open:
+        return True
+    if database.in_atomic_block or not breaker.may_probe():
+        return False
+    try:
+        _attempt(lambda: client().ping())
+        for replay in recovery:
+            replay()
+    except StoreDown:
+        return False
+    except Exception:
+        log.exception("what Redis owes could not be replayed, so that nothing is served from it")
+        return False
+    breaker.close()
+    return True
 
 
 def _run(script: scripts.Script, keys: list[str], args: list[Any]) -> Any:
-    """EVALSHA, and once per server and script the text itself."""
-    redis = client()
-    try:
-        return redis.evalsha(script.sha, len(keys), *keys, *args)
-    except NoScriptError:
-        return redis.eval(script.text, len(keys), *keys, *args)
+    return scripts.run(client(), script, keys, args)
 
 
 def lease_key(key: str) -> str:
     """Where the leases of a key's running fills stand."""
     return f"lease:{key}"
+
+
+def fence_key(key: str) -> str:
+    """Where the marks of the writers stand that are committing something which makes a key stale."""
+    return f"fence:{key}"
 
 
 def read(key: str) -> bytes | None:
@@ -138,12 +223,17 @@ def read_variant_with_generation(key: str, variant: str, generation_key: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The answer to asking for a lease: granted, or a value that was stored meanwhile, or neither: somebody fills.
+    """The answer to asking for a lease: granted, or fenced, or a value that was stored meanwhile, or none of these:
+    somebody fills.
 
-    `generation` is the family's, "" where it has none.
+    `generation` is the family's, "" where it has none. `body` is the value with its stamp. `run` is the Redis as it
+    was known before the lease was asked for: what is stored under the lease is of that run, so that a lease which
+    a restart brought back from an old append-only file lets nothing in that will be served.
     """
 
+    run: str = stamp.NO_RUN
     granted: bool = False
+    fenced: bool = False
     generation: str = ""
     body: bytes | None = None
 
@@ -152,15 +242,16 @@ def lease(
     key: str, variant: str, token: str, *, hashed: bool = False, generation_key: str = "", new_generation: str = ""
 ) -> Lease:
     """Asks to be the one that fills a missing value."""
+    run = server.run
     answer = guarded(
         lambda: _run(
             scripts.LEASE,
-            [key, lease_key(key), generation_key],
-            [variant, token, LEASE_MS, new_generation, int(hashed)],
+            [key, lease_key(key), generation_key, fence_key(key), fence_key(generation_key) if generation_key else ""],
+            [variant, token, LEASE_MS, new_generation, int(hashed), run],
         )
     )
     state, generation, body = [*answer, None, None][:3]
-    return Lease(granted=state == 1, generation=(generation or b"").decode(), body=body)
+    return Lease(run, state == 1, state == 3, (generation or b"").decode(), body)
 
 
 def release(key: str, variant: str, token: str) -> None:
@@ -169,31 +260,49 @@ def release(key: str, variant: str, token: str) -> None:
 
 
 def fill(
-    key: str, variant: str, token: str, body: bytes, ttl_ms: int, *, hashed: bool, generation_key: str, generation: str
+    key: str, variant: str, token: str, body: bytes, ttl_ms: int, *, hashed: bool, generation_key: str, lease: Lease
 ) -> bool:
-    """Stores a value if the lease still stands and the generation is still the same; else refuses."""
+    """Stores a value if its lease still stands and the generation is still the same; else refuses."""
+    if not steps.is_on("lease"):
+        guarded(lambda: client().hset(lease_key(key), variant, f"0 {token}"))
+    stored = stamp.put(body, lease.run, lease.generation)
     return bool(
         guarded(
             lambda: _run(
                 scripts.FILL,
                 [key, lease_key(key), generation_key],
-                [variant, token, body, ttl_ms, int(hashed), generation, scripts.MAX_VARIANTS],
+                [variant, token, stored, ttl_ms, int(hashed), lease.generation, scripts.MAX_VARIANTS],
             )
         )
     )
 
 
-def drop(keys: Iterable[str], generations: dict[str, str] | None = None) -> int:
-    """Deletes values and their leases together and renews generations, in one round trip.
+def _places(names: list[str]) -> list[str]:
+    """A script's KEYS for names: the values, their leases, their fences."""
+    return [*names, *(lease_key(name) for name in names), *(fence_key(name) for name in names)]
 
-    `generations` maps generation keys to new random tokens. Returns how many values were there.
+
+def fence(names: Iterable[str], mark: str) -> None:
+    """Before a commit: deletes values and leases, and sees that nobody fills them until the mark is lifted or
+    FENCE_MS are over. One round trip; a generation's key counts as a value. Raises StoreDown."""
+    keys = list(names)
+    guarded(lambda: _run(scripts.FENCE, _places(keys), [len(keys), mark, FENCE_MS]))
+
+
+def drop(names: Iterable[str], mark: str = "", *, always: bool = False) -> int:
+    """Deletes values and their leases together and lifts a writer's mark, in one round trip.
+
+    Returns how many values were there. Raises StoreDown.
     """
-    names = list(keys)
-    renewed = generations or {}
-    if not names and not renewed:
+    keys = list(names)
+    if not keys:
         return 0
-    all_keys = [*names, *(lease_key(name) for name in names), *renewed]
-    return int(guarded(lambda: _run(scripts.DROP, all_keys, [len(names), *renewed.values()]), always=True))
+    return int(guarded(lambda: _run(scripts.DROP, _places(keys), [len(keys), mark]), always=always))
+
+
+def lift(names: Iterable[str], mark: str) -> None:
+    """After a rollback: takes a writer's mark away and nothing else. Raises StoreDown."""
+    guarded(lambda: _run(scripts.LIFT, [fence_key(name) for name in names], [mark]))
 
 
 def count_in_window(key: str, window: int) -> tuple[int, int]:

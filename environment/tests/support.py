@@ -1,9 +1,9 @@
 """Steps that the environment's tests take over and over."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from bcraftd.cache import store
+from bcraftd.cache import stamp, store
 from environment.models import Season, Weather
 from environment.services import weather_set
 from inventory.tests.support import clock
@@ -46,7 +46,9 @@ def assert_cached_in(api: Api, path: str, key: str, *, budget: int) -> None:
     assert sql == []
     assert [command[:2] for command in commands] == [("GET", key)]
     assert (miss["X-Cache"], hit["X-Cache"]) == ("MISS", "HIT")
-    assert hit.content == miss.content == store.client().get(key)
+    stored = stamp.split(cast("bytes", store.client().get(key)))
+    assert stored is not None
+    assert hit.content == miss.content == stored[0]
     assert hit["Cache-Control"] == "public, no-cache"
     assert hit["ETag"] == miss["ETag"]
     with queries() as sql:

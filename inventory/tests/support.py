@@ -1,6 +1,5 @@
 """Steps that the inventory's tests take over and over."""
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from bcraftd.cache import store
 from bcraftd.leveling import experience_for
 from environment.models import Season, Weather
 from inventory.models import InventoryItem, ItemMovement, PlayerProfession
-from tests.support import Api, profession_id, queries, redis_commands
+from tests.support import Api, profession_id, queries, redis_commands, unstamped
 
 
 def join(player: Api, *slugs: str) -> None:
@@ -120,9 +119,9 @@ def stored(key: str) -> Any:
     """What Redis holds under a key, as redis-cli would show it: JSON, or a dict of JSON for a hash."""
     if store.client().type(key) == b"hash":
         fields: Any = store.client().hgetall(key)
-        return {name.decode(): json.loads(value) for name, value in fields.items()}
+        return {name.decode(): unstamped(value) for name, value in fields.items()}
     text: Any = store.client().get(key)
-    return None if text is None else json.loads(text)
+    return None if text is None else unstamped(text)
 
 
 def life_ms(key: str) -> int:

@@ -25,6 +25,7 @@ def test_whom_the_last_refresh_did_not_know_has_no_place_yet(ada: Api) -> None:
     player("bob")
     as_of = refresh().as_of
     Player.objects.filter(pk=ada.id).update(is_active=True)
+    ada = Api.signed_in(ada.login, ada.password)
 
     body = ada.get(PATH).json()
 

@@ -12,7 +12,7 @@ from market.services import listings_expire
 from market.tests.support import closing, row_locked, runs_out, waiting_for_locks
 from tests.processes import wait_until
 from tests.servers import redis_start, redis_stop
-from tests.support import Api, assert_problem, queries
+from tests.support import Api, assert_problem, queries, redis_is_back
 
 PATH = "/api/market/listings"
 
@@ -102,8 +102,7 @@ def test_views_that_redis_did_not_take_are_kept_for_later(ada: Api, bob: Api) ->
     finally:
         redis_start()
 
-    store.client().ping()
-    store.guarded(lambda: True, always=True)
+    redis_is_back()
     activity_write()
 
     assert Listing.objects.get().views == 1

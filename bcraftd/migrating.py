@@ -1,0 +1,27 @@
+"""What is different while migrations run."""
+
+from typing import Any
+
+from django.db import connections
+
+from bcraftd.postgresql.base import HAS_TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT
+from bcraftd.tracked import INSIDE
+
+
+def as_from_outside(using: str = "default", **rest: Any) -> None:
+    """A data migration changes rows through models of its own time, which send no signal that we hear: the triggers
+    that watch for changes from outside hear it. And it may take its time."""
+    _set(using, {"bcraftd.writer": "migration", "statement_timeout": "0", "transaction_timeout": "0"})
+
+
+def as_before(using: str = "default", **rest: Any) -> None:
+    """After the last one. RESET would do for the rest, but this limit was set by us (bcraftd/postgresql/base.py)."""
+    _set(using, {"bcraftd.writer": INSIDE, "statement_timeout": "7s", "transaction_timeout": f"{TRANSACTION_TIMEOUT}s"})
+
+
+def _set(using: str, values: dict[str, str]) -> None:
+    connection: Any = connections[using]
+    with connection.cursor() as cursor:
+        for name, value in values.items():
+            if name != "transaction_timeout" or connection.pg_version >= HAS_TRANSACTION_TIMEOUT:
+                cursor.execute("SELECT set_config(%s, %s, false)", [name, value])

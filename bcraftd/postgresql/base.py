@@ -1,0 +1,35 @@
+"""The database backend that settings.DATABASES names: Django's own, which knows nothing that comes before a commit.
+
+`transaction.on_commit` runs after it, when a process may be dead already. What has to stand before a transaction's
+effects can be seen, and go away with it where it fails, belongs around the commit.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+# Seconds. Longer than any statement may take (settings.DATABASES), shorter than a fence stands (cache/store.py).
+TRANSACTION_TIMEOUT = 8
+# The first PostgreSQL that ends a transaction which takes too long. Before it, statements and idle time are
+# limited, which a transaction of many short steps can pass.
+HAS_TRANSACTION_TIMEOUT = 170000
+
+around_commit: list[Callable[["DatabaseWrapper"], AbstractContextManager[Any]]] = []
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Enters every context manager of `around_commit` with the connection, then commits, then leaves them."""
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        if self.pg_version >= HAS_TRANSACTION_TIMEOUT:
+            with self.cursor() as cursor:
+                cursor.execute(f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}s'")
+
+    def commit(self) -> None:
+        with ExitStack() as stack:
+            for enter in around_commit:
+                stack.enter_context(enter(self))
+            super().commit()
