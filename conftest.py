@@ -36,12 +36,13 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     from inventory.seeding import catalogue_seed
 
     with django_db_blocker.unblock():
+        # A test before this one may have gone without Redis.
+        store.breaker.close()
         clean_world()
         catalogue_seed()
         environment_seed()
         schedules.upsert()
         store.client().flushdb()
-        store.breaker.close()
         yield
         background.flush()
         connection.close()

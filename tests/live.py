@@ -1,11 +1,14 @@
 """The API as players reach it: granian in a process of its own, on the test's database."""
 
 import http.client
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 from bcraftd.embedded.process import Child, Deadline, free_port
 from tests.programs import ROOT, environment
@@ -44,3 +47,9 @@ def server(**settings: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             child.stop()
+
+
+def get(url: str) -> Any:
+    """The body of a public page. Raises HTTPError where it is not 2xx."""
+    with urlopen(url, timeout=60) as answer:  # noqa: S310 - our own server's
+        return json.load(answer)

@@ -30,7 +30,7 @@ def clean_world() -> None:
     """Empties every table. Triggers and foreign keys are off for it: histories may not be deleted otherwise."""
     with connection.cursor() as cursor:
         tables = [name for name in connection.introspection.table_names(cursor) if name not in KEPT_TABLES]
-        deletes = "".join(f'DELETE FROM "{name}";' for name in tables)  # noqa: S608 - names from the catalogue
+        deletes = "".join(f'DELETE FROM "{name}";' for name in tables)
         cursor.execute(f"SET session_replication_role = replica; {deletes} SET session_replication_role = origin;")
         cursor.execute("REFRESH MATERIALIZED VIEW mv_leaderboard")
 

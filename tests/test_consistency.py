@@ -205,14 +205,14 @@ def test_a_window_begins_where_the_first_of_those_that_overlap_begins(rows: list
     windows = Windows()
     for begin, length in rows:
         windows.add(begin, begin + length)
-    inside = [(begin, begin + length) for begin, length in rows if begin <= time <= begin + length]
-    begin = min((row[0] for row in inside), default=None)
-    while begin is not None:
-        earlier = min((row[0] for row in rows if row[0] <= begin <= row[0] + row[1]), default=begin)
-        if earlier == begin:
-            break
-        begin = earlier
-    assert windows.beginning(time) == begin
+
+    def is_covered(moment: float) -> bool:
+        return any(begin <= moment <= begin + length for begin, length in rows)
+
+    first: float = time
+    while is_covered(first - 0.5):
+        first -= 0.5
+    assert windows.beginning(time) == (first if is_covered(time) else None)
 
 
 # --- Schedules --------------------------------------------------------------------------------------------

@@ -65,4 +65,11 @@ def _loop() -> None:
         flush()
 
 
+def _after_fork() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
 atexit.register(flush)
+os.register_at_fork(after_in_child=_after_fork)
