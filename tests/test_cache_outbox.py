@@ -208,8 +208,9 @@ def test_a_change_from_outside_names_the_row_as_it_was_and_as_it_is_and_no_passw
     outside(f"UPDATE accounts_player SET login = 'lovelace' WHERE id = {ada.id}")
     rows = list(OutboxRow.objects.order_by("pk"))
     assert [row.table_name for row in rows] == ["accounts_player"] * 2
-    assert [row.changed["login"] for row in rows] == ["ada", "lovelace"]
-    assert all("password" not in row.changed for row in rows)
+    changed = [row.changed or {} for row in rows]
+    assert [row["login"] for row in changed] == ["ada", "lovelace"]
+    assert all("password" not in row for row in changed)
     assert f"session:{ada.session['session_id']}" in outbox.names_of(rows[0])
 
 

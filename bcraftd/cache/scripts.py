@@ -112,7 +112,7 @@ return 1
 """)
 
 # Before a commit. KEYS n values, their n leases, their n fences. ARGV n, the writer's mark, milliseconds.
-# Values and leases go first: even where memory is full and the marks are refused, nothing old is left to serve.
+# Values and leases go first: a script that has deleted something may then write, even where memory is full.
 # A generation is a value like any other: without it everything of its family is a miss.
 FENCE = Script("""
 local n = tonumber(ARGV[1])
