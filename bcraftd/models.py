@@ -13,6 +13,7 @@ class OutboxRow(models.Model):
 
     created_at = models.DateTimeField(db_default=Now())
     names = models.JSONField(db_default=models.Value({}, models.JSONField()), help_text="Key to family.")
+    mark = models.CharField(max_length=16, db_default="", help_text="Of the fence that timed out.")
     table_name = models.CharField(max_length=63, db_default="", help_text="Where it came from outside.")
     changed = models.JSONField(null=True)
 

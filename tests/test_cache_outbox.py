@@ -91,6 +91,17 @@ def test_who_reconnects_replays_before_it_serves(world: None) -> None:
     assert outbox.depth() == 0
 
 
+def test_a_fence_that_a_hung_redis_takes_when_it_goes_on_is_lifted_with_the_replay(world: None) -> None:
+    """Its call timed out and lay in the socket: nobody is to wait ten seconds for a mark whose writer is long through."""
+    read()
+    with redis_hangs():
+        rename("Renamed")
+        assert OutboxRow.objects.exclude(mark="").count() == 1
+    redis_is_back()
+    assert store.client().exists(store.fence_key(PROFESSIONS_KEY)) == 0
+    assert [read()[0], read()[0]] == ["MISS", "HIT"]
+
+
 def test_while_the_breaker_is_open_a_write_asks_redis_nothing_and_a_reader_neither(world: None) -> None:
     store.breaker.trip("for the test")
     with redis_commands() as commands:

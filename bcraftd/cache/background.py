@@ -5,7 +5,7 @@ import logging
 import operator
 import os
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -42,13 +42,6 @@ def take(counts: dict[K, int]) -> dict[K, int]:
         taken = dict(counts)
         counts.clear()
     return taken
-
-
-def give_back(counts: dict[K, int], taken: Mapping[K, int], merge: Merge = operator.add) -> None:
-    """Puts back what could not be written."""
-    with _lock:
-        for key, number in taken.items():
-            counts[key] = merge(counts.get(key, 0), number)
 
 
 def flush() -> None:

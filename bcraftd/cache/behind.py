@@ -10,6 +10,22 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from bcraftd.cache import background, scripts, store
+from bcraftd.cache.batches import NUMBER_LIFE, ONCE, Batches
+
+# KEYS writer, hash. ARGV the batch's number and its life, whether a name's latest number counts, names and numbers.
+_GATHER = scripts.Script(
+    ONCE
+    + """
+for i = 4, #ARGV, 2 do
+  if ARGV[3] == '0' then
+    redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
+  elseif tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0') < tonumber(ARGV[i + 1]) then
+    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+  end
+end
+return 1
+"""
+)
 
 Writer = Callable[[Mapping[str, int]], int]
 
@@ -28,7 +44,7 @@ class WriteBehind:
         self._counts: dict[str, int] = {}
         self._merge: background.Merge = max if latest else operator.add
         self._writer: Writer | None = None
-        background.every_second(self._flush)
+        Batches(self._counts, key, self._send)
         _all.append(self)
 
     def writer(self, function: Writer) -> Writer:
@@ -41,24 +57,11 @@ class WriteBehind:
         if len(self._counts) < self.MAX_HELD:
             background.add(self._counts, name, number, self._merge)
 
-    def _flush(self) -> None:
-        # This thread does not probe a Redis that is away: that needs the database too, and is done by others.
-        counts = {} if store.breaker.is_open else background.take(self._counts)
-        if not counts:
-            return
-        try:
-            store.guarded(lambda: self._send(counts))
-        except store.StoreDown:
-            background.give_back(self._counts, counts, self._merge)
-
-    def _send(self, counts: Mapping[str, int]) -> None:
-        with store.client().pipeline(transaction=False) as pipe:
-            for name, number in counts.items():
-                if self.latest:
-                    pipe.hset(self.key, name, number)
-                else:
-                    pipe.hincrby(self.key, name, number)
-            pipe.execute()
+    def _send(self, writer: str, number: int, batch: Mapping[str, int]) -> None:
+        args: list[str | int] = [number, NUMBER_LIFE, int(self.latest)]
+        for pair in batch.items():
+            args += pair
+        store.guarded(lambda: scripts.run(store.client(), _GATHER, [writer, self.key], args))
 
     def write(self) -> int:
         """Moves what was gathered to PostgreSQL. Returns the rows changed; raises StoreDown where Redis is away."""

@@ -53,6 +53,7 @@ class Entry:
     variants: whether the key is a hash with a field per canonical variant (filters, pages).
     generation: whether a change of something that all of the family's values show drops all of them at once.
     slides: whether each read starts the life of the value again.
+    volatile: members that say when a value was read, which no audit compares.
     """
 
     family: str
@@ -61,6 +62,7 @@ class Entry:
     variants: bool = False
     generation: bool = False
     slides: bool = False
+    volatile: frozenset[str] = frozenset()
     _filler: list[Filler] = field(default_factory=list, repr=False)
 
     def filler(self, function: Filler) -> Filler:

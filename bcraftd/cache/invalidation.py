@@ -93,7 +93,7 @@ class Stale:
 
         if not self.in_outbox:
             # Outside a transaction there was no commit to go along with.
-            outbox.write(self.names, transaction.get_connection())
+            outbox.write(self.names, self.mark, transaction.get_connection())
         if not store.breaker.is_open:
             store.breaker.trip(error)
 
@@ -220,15 +220,15 @@ def _fence(stale: Stale, connection: BaseDatabaseWrapper) -> None:
     steps.at("fence")
     if not steps.is_on("fence"):
         return
-    stale.mark = secrets.token_hex(8)
     try:
         # An open breaker means the outbox at once: a writer neither waits for Redis nor probes it.
         if store.breaker.is_open:
             raise store.StoreDown("the breaker is open")
+        stale.mark = secrets.token_hex(8)
         store.fence(stale.names, stale.mark)
         stale.fenced = True
     except store.StoreDown:
-        outbox.write(stale.names, connection)
+        outbox.write(stale.names, stale.mark, connection)
         stale.in_outbox = True
 
 

@@ -29,13 +29,17 @@ RELAY_SECONDS = 1.0
 BATCH = 500
 
 _DEPTHS = "SELECT value, count(*) FROM bcraftd_outboxrow, jsonb_each_text(names) GROUP BY value"
-_INSERT = "INSERT INTO bcraftd_outboxrow (names) VALUES (%s)"
+_INSERT = "INSERT INTO bcraftd_outboxrow (names, mark) VALUES (%s, %s)"
 
 
-def write(names: Mapping[str, str], using: BaseDatabaseWrapper) -> None:
-    """Leaves key names (each with its family) to be dropped, in the connection's running transaction."""
+def write(names: Mapping[str, str], mark: str, using: BaseDatabaseWrapper) -> None:
+    """Leaves key names (each with its family) to be dropped, in the connection's running transaction.
+
+    `mark` is that of a fence which timed out: it may lie in the socket of a Redis that hangs, and be set when it goes
+    on.
+    """
     with using.cursor() as cursor:
-        cursor.execute(_INSERT, [json.dumps(dict(names))])
+        cursor.execute(_INSERT, [json.dumps(dict(names)), mark])
     stats.count(stats.REDIS, "not_fenced")
     log.warning("Redis did not take an invalidation; it is in the outbox", extra={"keys": len(names)})
 
@@ -65,7 +69,7 @@ def replay() -> int:
         names: dict[str, str] = {}
         for row in rows:
             names.update(names_of(row))
-        store.drop(names, always=True)
+        store.drop(names, *(row.mark for row in rows if row.mark), always=True)
         OutboxRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
         for family in names.values():
             stats.count(family, "invalidations")

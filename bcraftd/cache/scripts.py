@@ -128,7 +128,8 @@ end
 return n
 """)
 
-# After a commit. KEYS n values, their n leases, their n fences. ARGV n, the writer's mark ('' where it has none).
+# After a commit. KEYS n values, their n leases, their n fences. ARGV n, then the marks to lift: the writer's own, or
+# those of the writers whose outbox rows are replayed.
 # Another writer's mark stays, and keeps its key closed until that writer is through too.
 DROP = Script("""
 local n = tonumber(ARGV[1])
@@ -136,8 +137,8 @@ local dropped = 0
 for i = 1, n do
   dropped = dropped + redis.call('UNLINK', KEYS[i])
   redis.call('UNLINK', KEYS[n + i])
-  if ARGV[2] ~= '' then
-    redis.call('HDEL', KEYS[2 * n + i], ARGV[2])
+  if #ARGV > 1 then
+    redis.call('HDEL', KEYS[2 * n + i], unpack(ARGV, 2))
   end
 end
 return dropped

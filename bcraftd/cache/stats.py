@@ -7,14 +7,12 @@ Each process counts in memory; a background thread adds the counts every second,
   are what a rate over the last minutes is made from, and they end by themselves.
 """
 
-import os
-import secrets
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from bcraftd.cache import background, scripts, store
+from bcraftd.cache.batches import NUMBER_LIFE, ONCE, Batches
 
 Counts = dict[str, int]
 
@@ -28,18 +26,13 @@ REDIS_NAMES = ("failures", "timeouts", "opened", "not_fenced", "replayed")
 BUCKET_SECONDS = 10
 LONGEST_WINDOW_SECONDS = 60 * 60
 _BUCKET_LIFE = LONGEST_WINDOW_SECONDS + 60
-# A batch of counts is not sent again for longer than Redis may hang and come back with it still in a socket.
-_WRITER_LIFE = 60 * 60
 
 # KEYS writer, bucket, then one total per count. ARGV the batch's number, the lives of writer and bucket in seconds,
 # then per count: its field in the bucket, its field in the total, the amount.
-# A call that timed out may have been taken, or may still be lying in the socket of a Redis that hangs: the batch is
-# sent again under its number, and counted once. Nothing is left without an end, whenever the caller dies.
-_ADD = scripts.Script("""
-if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then
-  return 0
-end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+# Nothing is left without an end, whenever the caller dies.
+_ADD = scripts.Script(
+    ONCE
+    + """
 for i = 3, #KEYS do
   local first = 4 + 3 * (i - 3)
   redis.call('HINCRBY', KEYS[2], ARGV[first], ARGV[first + 2])
@@ -47,7 +40,8 @@ for i = 3, #KEYS do
 end
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
-""")
+"""
+)
 
 _counts: dict[tuple[str, str], int] = {}
 
@@ -57,55 +51,14 @@ def count(family: str, name: str, amount: int = 1) -> None:
     background.add(_counts, (family, name), amount)
 
 
-class _Writer:
-    """What this process has taken out of `_counts` and does not know to be in Redis, and under which number."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._key = f"stats:writer:{secrets.token_hex(8)}"
-        self._number = 0
-        self._batch: dict[tuple[str, str], int] = {}
-
-    def flush(self) -> None:
-        """Sends the batch that could not be sent before, then what has been counted since. Raises StoreDown."""
-        with self._lock:
-            if self._batch:
-                self._send()
-            self._batch = background.take(_counts)
-            if self._batch:
-                self._number += 1
-                self._send()
-
-    def _send(self) -> None:
-        # What waited for Redis to come back lands in the bucket of now: right in the totals, late in the window.
-        keys = [self._key, _bucket(time.time())]
-        args: list[str | int] = [self._number, _WRITER_LIFE, _BUCKET_LIFE]
-        for (family, name), amount in self._batch.items():
-            keys.append(_total(family))
-            args += [_field(family, name), name, amount]
-        store.guarded(lambda: scripts.run(store.client(), _ADD, keys, args))
-        self._batch = {}
-
-
-_writer = _Writer()
-
-
-def _flush() -> None:
-    if store.breaker.is_open:
-        # This thread does not probe a Redis that is away: that needs the database too, and is done by others.
-        return
-    try:
-        _writer.flush()
-    except store.StoreDown:
-        # The writer keeps its batch and tries again a second later.
-        return
-
-
-def _forget() -> None:
-    """In a forked child: what stood in memory is the parent's to write, and its lock may have been held."""
-    global _writer
-    _counts.clear()
-    _writer = _Writer()
+def _send(writer: str, number: int, batch: Mapping[tuple[str, str], int]) -> None:
+    # What waited for Redis to come back lands in the bucket of now: right in the totals, late in the window.
+    keys = [writer, _bucket(time.time())]
+    args: list[str | int] = [number, NUMBER_LIFE, _BUCKET_LIFE]
+    for (family, name), amount in batch.items():
+        keys.append(_total(family))
+        args += [_field(family, name), name, amount]
+    store.guarded(lambda: scripts.run(store.client(), _ADD, keys, args))
 
 
 def _total(family: str) -> str:
@@ -202,6 +155,5 @@ def _trouble(name: str) -> None:
     count(REDIS, name)
 
 
-background.every_second(_flush)
+Batches(_counts, "stats", _send)
 store.observers.append(_trouble)
-os.register_at_fork(after_in_child=_forget)

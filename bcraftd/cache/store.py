@@ -289,15 +289,15 @@ def fence(names: Iterable[str], mark: str) -> None:
     guarded(lambda: _run(scripts.FENCE, _places(keys), [len(keys), mark, FENCE_MS]))
 
 
-def drop(names: Iterable[str], mark: str = "", *, always: bool = False) -> int:
-    """Deletes values and their leases together and lifts a writer's mark, in one round trip.
+def drop(names: Iterable[str], *marks: str, always: bool = False) -> int:
+    """Deletes values and their leases together and lifts writers' marks, in one round trip.
 
     Returns how many values were there. Raises StoreDown.
     """
     keys = list(names)
     if not keys:
         return 0
-    return int(guarded(lambda: _run(scripts.DROP, _places(keys), [len(keys), mark]), always=always))
+    return int(guarded(lambda: _run(scripts.DROP, _places(keys), [len(keys), *marks]), always=always))
 
 
 def lift(names: Iterable[str], mark: str) -> None:
