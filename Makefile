@@ -4,10 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test lint lock clean
+.PHONY: help install up test check-consistency lint lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: .venv/.installed ## build .venv from requirements.lock
 
@@ -23,6 +23,10 @@ up: install ## start PostgreSQL, Redis, the API and the worker; Ctrl-C stops the
 
 test: install ## run the whole test suite against real servers of its own (ARGS=tests/test_x.py for a part)
 	@$(BIN)/python -m pytest $(ARGS)
+
+SECONDS := 60
+check-consistency: install ## look for stale reads under kills and failures (SECONDS=3600 SEED=7 OFF=fence)
+	@$(BIN)/python -m tests.consistency --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(OFF),--off $(OFF))
 
 # The type checker's Django plugin reads the settings, and connects to nothing.
 LINT_ENV := BCRAFTD_ENV_FILES=off DATABASE_URL=postgres://nobody@127.0.0.1/nothing REDIS_URL=redis://127.0.0.1/0 \

@@ -92,7 +92,7 @@ def test_who_reconnects_replays_before_it_serves(world: None) -> None:
 
 
 def test_a_fence_that_a_hung_redis_takes_when_it_goes_on_is_lifted_with_the_replay(world: None) -> None:
-    """Its call timed out and lay in the socket: nobody is to wait ten seconds for a mark whose writer is long through."""
+    """Its call timed out and lay in the socket: nobody waits ten seconds for a mark whose writer is long through."""
     read()
     with redis_hangs():
         rename("Renamed")
