@@ -5,8 +5,15 @@ from collections.abc import Iterator, Mapping
 from accounts.models import Player, PlayerSession
 from bcraftd.cache import Entry, When, WriteBehind
 
-# Write-through: the row and the value are written together, and a request only reads the value.
-SESSION = Entry(family="sessions", key="session:{session_id}", ttl="CACHE_SESSION_TTL", slides=True)
+# Write-through: the row and the value are written together, and a request only reads the value. When a session was
+# last seen is written behind, and so differs.
+SESSION = Entry(
+    family="sessions",
+    key="session:{session_id}",
+    ttl="CACHE_SESSION_TTL",
+    slides=True,
+    volatile=frozenset({"last_seen_at"}),
+)
 
 # Write-behind: session_id -> seconds since the epoch.
 LAST_SEEN = WriteBehind("activity:last_seen", latest=True)

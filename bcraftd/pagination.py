@@ -80,10 +80,20 @@ def keyset_page(
     or datetime). Returns the rows and the next page's cursor, None on the last page. Raises Refusal `invalid`
     for a bad cursor.
     """
+    return page_of(keyset_rows(rows, order=order, kinds=kinds, cursor=cursor, limit=limit), order=order, limit=limit)
+
+
+def keyset_rows(
+    rows: QuerySet[Any, Any], *, order: Order, kinds: Sequence[type], cursor: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """A page's rows and one more, where there is one: it tells that there is a next page, without a COUNT."""
     if cursor is not None:
         rows = rows.filter(_after(order, _decode(cursor, order, kinds)))
-    # One row more than asked tells whether there is a next page, without a COUNT.
-    found = list(rows.order_by(*order)[: limit + 1])
+    return list(rows.order_by(*order)[: limit + 1])
+
+
+def page_of(found: list[dict[str, Any]], *, order: Order, limit: int) -> tuple[list[dict[str, Any]], str | None]:
+    """What keyset_rows found as a page: its rows and the next page's cursor, None on the last one."""
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]

@@ -6,7 +6,7 @@ from typing import Any
 from bcraftd.cache import Entry, When
 from environment.models import Season, Weather
 
-CURRENT = Entry(family="environment", key="env:current", ttl="CACHE_ENVIRONMENT_TTL")
+CURRENT = Entry(family="environment", key="env:current", ttl="CACHE_ENVIRONMENT_TTL", volatile=frozenset({"timestamp"}))
 WEATHER = Entry(family="environment", key="env:weather:current", ttl="CACHE_ENVIRONMENT_TTL")
 SEASON = Entry(family="environment", key="env:season:current", ttl="CACHE_ENVIRONMENT_TTL")
 

@@ -9,7 +9,7 @@ from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from bcraftd.cache import Answer, Fresh
-from bcraftd.pagination import keyset_page
+from bcraftd.pagination import keyset_page, keyset_rows, page_of
 from inventory.models import Resource
 from market.cache import ALL, LISTINGS, VIEWS
 from market.models import Listing, Trade
@@ -76,7 +76,8 @@ def _listings(
     seller_id: int | None = None,
     cursor: str | None = None,
 ) -> Fresh:
-    """One query, and one more where nothing is found. True until the first listing on the page runs out."""
+    """One query, and one more where nothing is found. True until the first listing on the page runs out, or the one
+    behind it that makes it have a next page."""
     now = timezone.now()
     filters: dict[str, Any] = {
         "resource_id": None if resource_id == ALL else resource_id,
@@ -85,7 +86,7 @@ def _listings(
         "seller_id": seller_id,
     }
     order, kinds = ORDERINGS[ordering]
-    rows, following = keyset_page(
+    found = keyset_rows(
         Listing.objects.filter(status=Listing.Status.ACTIVE, expires_at__gt=now)
         .filter(**{name: value for name, value in filters.items() if value is not None})
         .values(*LISTING_COLUMNS),
@@ -94,11 +95,12 @@ def _listings(
         cursor=cursor,
         limit=limit,
     )
+    rows, following = page_of(found, order=order, limit=limit)
     data = {"listings": [listing_shown(row) for row in rows], "next": following}
     if not rows and resource_id != ALL and not Resource.objects.filter(pk=resource_id).exists():
         # Nothing is kept for resources that do not exist: made-up ids would fill Redis with keys.
         return Fresh(data, until=now)
-    return Fresh(data, until=min((row["expires_at"] for row in rows), default=None))
+    return Fresh(data, until=min((row["expires_at"] for row in found), default=None))
 
 
 def listing_get(listing_id: int) -> dict[str, Any] | None:

@@ -254,3 +254,12 @@ def _failures(url: str) -> float:
         return found["failures"] + found["timeouts"]
 
     return wait_until(arrived, "the counts are in Redis")
+
+
+def test_a_key_of_another_kind_costs_itself_and_nothing_else(world: None) -> None:
+    """Somebody has written a key of ours by hand."""
+    store.client().set("catalogue:professions", "by hand")
+    assert read()[0] == "BYPASS"
+    assert not store.breaker.is_open
+    rename("Renamed")
+    assert [read(), read()] == [("MISS", "Renamed"), ("HIT", "Renamed")]

@@ -38,6 +38,7 @@ class Batches(Generic[K]):
         self._counts = counts
         self._prefix = prefix
         self._send = send
+        self._batch: dict[K, int] = {}
         self._begin()
         background.every_second(self.flush)
         os.register_at_fork(after_in_child=self._forget)
@@ -65,7 +66,7 @@ class Batches(Generic[K]):
         self._lock = threading.Lock()
         self._writer = f"{self._prefix}:writer:{secrets.token_hex(8)}"
         self._number = 0
-        self._batch: dict[K, int] = {}
+        self._batch = {}
 
     def _forget(self) -> None:
         """In a forked child: what stood in memory is the parent's to write, and its lock may have been held."""

@@ -93,7 +93,7 @@ class Stale:
 
         if not self.in_outbox:
             # Outside a transaction there was no commit to go along with.
-            outbox.write(self.names, self.mark, transaction.get_connection())
+            outbox.write(self.names, transaction.get_connection(), self.mark)
         if not store.breaker.is_open:
             store.breaker.trip(error)
 
@@ -228,7 +228,7 @@ def _fence(stale: Stale, connection: BaseDatabaseWrapper) -> None:
         store.fence(stale.names, stale.mark)
         stale.fenced = True
     except store.StoreDown:
-        outbox.write(stale.names, stale.mark, connection)
+        outbox.write(stale.names, connection, stale.mark)
         stale.in_outbox = True
 
 

@@ -32,7 +32,7 @@ _DEPTHS = "SELECT value, count(*) FROM bcraftd_outboxrow, jsonb_each_text(names)
 _INSERT = "INSERT INTO bcraftd_outboxrow (names, mark) VALUES (%s, %s)"
 
 
-def write(names: Mapping[str, str], mark: str, using: BaseDatabaseWrapper) -> None:
+def write(names: Mapping[str, str], using: BaseDatabaseWrapper, mark: str = "") -> None:
     """Leaves key names (each with its family) to be dropped, in the connection's running transaction.
 
     `mark` is that of a fence which timed out: it may lie in the socket of a Redis that hangs, and be set when it goes

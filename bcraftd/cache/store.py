@@ -18,7 +18,7 @@ from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory
 from redis import Redis
 from redis.connection import AbstractConnection
-from redis.exceptions import OutOfMemoryError, RedisError, TimeoutError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError, TimeoutError
 
 from bcraftd.cache import scripts, stamp, steps
 
@@ -109,7 +109,7 @@ class _Server:
         answer = connection.read_response()
         text = answer.decode() if isinstance(answer, bytes) else str(answer)
         run = next(line for line in text.splitlines() if line.startswith("run_id:"))[7 : 7 + len(stamp.NO_RUN)]
-        if run != self.run:
+        if self.run not in (run, stamp.NO_RUN):
             log.info("Redis is another process than before: its values count as unknown", extra={"run": run})
         self.run = run
 
@@ -148,9 +148,11 @@ def guarded(call: Callable[[], T], *, always: bool = False) -> T:
 def _attempt(call: Callable[[], T]) -> T:
     try:
         return call()
-    except OutOfMemoryError as error:
-        # It answers, and what it holds may still be read.
+    except ResponseError as error:
         _note("failures")
+        # A full Redis, or one key that somebody else has made another kind of: the rest may still be asked.
+        if not isinstance(error, OutOfMemoryError) and not str(error).startswith("WRONGTYPE"):
+            breaker.trip(error)
         raise StoreDown(str(error)) from error
     except (RedisError, OSError) as error:
         _note("timeouts" if isinstance(error, TimeoutError) else "failures")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import psycopg2  # type: ignore[import-untyped]  # it ships no types, and two calls do not need a package of stubs
+import psycopg2
 
 from bcraftd.embedded.files import kept_secret, private_folder, write_private
 from bcraftd.embedded.process import Child, Deadline, ServerError, free_port, port_was_taken

@@ -195,3 +195,13 @@ def test_without_redis_the_page_is_read_from_postgresql(offer: dict[str, Any], a
 
     wait_until(lambda: api.get(PATH)["X-Cache"] == "HIT", "reads come from Redis again")
     assert ids(api.get(PATH)) == [made["id"], offer["id"]], "the drop that Redis did not take was made up for"
+
+
+def test_a_page_never_outlives_the_listing_behind_it_that_makes_it_have_a_next_one(
+    offer: dict[str, Any], ada: Api, api: Api
+) -> None:
+    later = ada.sells("mutterwood-log", 1, 40)
+    runs_out(later["id"], seconds=20)
+    assert api.get(f"{PATH}?limit=1").json()["next"] is not None
+
+    assert 0 < life_ms(ALL) <= 20_000
