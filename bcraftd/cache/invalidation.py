@@ -123,10 +123,12 @@ def names_of(instance: Model, columns: frozenset[str] | None = None, created: bo
 
 def _rows(model: type[Model], columns: frozenset[str] | None, created: bool) -> list[When]:
     """The rows of the table that such a change concerns."""
+    # A foreign key may be written by the name of its field or of its column: `player` or `player_id`.
+    named = None if columns is None else {model._meta.get_field(column).name for column in columns}
     return [
         row
         for row in _table.get(model, ())
-        if (row.creation or not created) and (columns is None or not row.columns or row.columns & columns)
+        if (row.creation or not created) and (named is None or not row.columns or row.columns & named)
     ]
 
 

@@ -1,0 +1,94 @@
+"""What all threads of the driver share: the processes, what there is to read and write, and what has happened."""
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.consistency.history import History, Read, Write
+from tests.consistency.stage import ApiProcess
+from tests.consistency.views import View
+
+# Sessions that are read: live ones, and ended ones until as many have followed.
+SESSIONS = 8
+
+
+@dataclass(slots=True)
+class Session:
+    """A session that the checker opened; its register is ALIVE until the session is ENDED."""
+
+    register: str
+    player: int
+    session_id: str
+    token: str
+    ending: bool = False
+
+
+class Ground:
+    """What all lanes share: the processes, the views, the sessions, and where they write down what happened."""
+
+    def __init__(self, processes: Sequence[ApiProcess]) -> None:
+        self.processes = processes
+        self.views: dict[str, View] = {}
+        self.players: list[int] = []
+        self.registers: dict[str, list[str]] = {}
+        # Player to the token of a session that lasts, and which no register is about.
+        self.tokens: dict[int, str] = {}
+        self.sessions: deque[Session] = deque(maxlen=SESSIONS)
+        self.history = History()
+        self.counts: Counter[str] = Counter()
+        self.failures: deque[str] = deque(maxlen=20)
+        self.lock = threading.Lock()
+        self._opened = 0
+
+    def forget(self) -> None:
+        """Starts anew: nothing is known, and no session is read."""
+        with self.lock:
+            self.history = History()
+            self.sessions.clear()
+
+    def note_reads(self, reads: Sequence[Read]) -> None:
+        with self.lock:
+            self.history.read(reads, time.monotonic_ns())
+            self.counts["reads"] += len(reads)
+            self.counts["hits"] += sum(" HIT " in read.how for read in reads)
+
+    def note_write(self, register: str, answer: Mapping[str, int], version: int, how: str) -> None:
+        with self.lock:
+            self.history.answered(register, Write(answer["start"], answer["end"]), version, how)
+            self.counts["writes"] += 1
+
+    def note_lost(self, register: str, start: int) -> None:
+        with self.lock:
+            self.history.lost(register, Write(start, time.monotonic_ns()))
+            self.counts["lost_writes"] += 1
+
+    def note_failure(self, text: str) -> None:
+        """Something was answered with an error, which no fault of Redis explains."""
+        with self.lock:
+            self.counts["failures"] += 1
+            self.failures.append(text)
+
+    def note_session(self, player: int, opened: Mapping[str, str]) -> None:
+        """A new session has a register of its own; the oldest one is not asked for again."""
+        with self.lock:
+            self._opened += 1
+            if len(self.sessions) == SESSIONS:
+                self.history.retire(self.sessions[0].register, time.monotonic_ns())
+            self.sessions.append(Session(f"session:{self._opened}", player, opened["session_id"], opened["token"]))
+
+    def session_to_end(self, chance: random.Random) -> Session | None:
+        """One that lives and that nobody else is about to end; None where there are few, and one should be opened."""
+        with self.lock:
+            living = [session for session in self.sessions if not session.ending]
+            if len(living) <= SESSIONS // 2:
+                return None
+            session = chance.choice(living)
+            session.ending = True
+            return session
+
+    def known_sessions(self) -> list[Session]:
+        with self.lock:
+            return list(self.sessions)

@@ -1,0 +1,160 @@
+"""What the driver's threads do: have batches read, read over HTTP, write. Each returns when the episode is over."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tests.consistency.client import Connection, Failed, NoAnswer, NobodyThere
+from tests.consistency.ground import Ground, Session
+from tests.consistency.history import Read
+from tests.consistency.schedule import Schedule
+from tests.consistency.stage import ApiProcess
+from tests.consistency.views import ENDED, View, session_view
+
+# Stands for whichever session is to be opened or ended: each has a register of its own.
+SESSION = "session"
+QUIETER = 0.25
+WAYS = ("save", "update", "bulk_update")
+# How long a thread waits where no process is up or there is nothing to read yet, in seconds.
+NOTHING_THERE = 0.02
+
+
+class Lane:
+    """One thread of an episode."""
+
+    def __init__(self, ground: Ground, schedule: Schedule, over: threading.Event, seed: str, name: str) -> None:
+        self.ground = ground
+        self.schedule = schedule
+        self.over = over
+        self.chance = random.Random(f"{seed}/{name}")
+        self.connections = {process.number: Connection(process.port) for process in ground.processes}
+        self.views = sorted(name for name, view in ground.views.items() if self._takes_part(view))
+        self.registers = {
+            family: self._some_of(ground.registers.get(family, [SESSION]), seed) for family in schedule.families
+        }
+        self.rest_begins = time.monotonic() + schedule.seconds - schedule.rest
+
+    def _some_of(self, registers: list[str], seed: str) -> list[str]:
+        """Those of a family that this episode writes, the same ones in all lanes, and another one first each time."""
+        mixed = random.Random(seed).sample(registers, len(registers))
+        return mixed[: self.schedule.keys]
+
+    def _takes_part(self, view: View) -> bool:
+        return any(register.partition(":")[0] in self.schedule.families for register, _, _ in view.shows)
+
+    def run(self, action: Callable[[ApiProcess], None]) -> None:
+        """Repeats an action, each time on a process that is up, until the episode is over."""
+        try:
+            self._repeat(action)
+        finally:
+            for connection in self.connections.values():
+                connection.close()
+
+    def _repeat(self, action: Callable[[ApiProcess], None]) -> None:
+        while not self.over.is_set():
+            up = [process for process in self.ground.processes if process.ready.is_set()]
+            if not up:
+                self.over.wait(NOTHING_THERE)
+                continue
+            process = self.chance.choice(up)
+            try:
+                action(process)
+            except NoAnswer:
+                self.over.wait(NOTHING_THERE)
+            except Failed as error:
+                self.ground.note_failure(f"process {process.number}: {error}")
+
+    # --- Reading --------------------------------------------------------------------------------------------
+
+    def batch(self, process: ApiProcess) -> None:
+        """A batch of reads inside the process."""
+        sessions = self._sessions()
+        if not self.views and not sessions:
+            self.over.wait(NOTHING_THERE)
+            return
+        rows = self.connections[process.number].call(
+            "reads",
+            views=self.views,
+            sessions={session.register: session.session_id for session in sessions},
+            count=self.schedule.batch,
+            seed=self.chance.getrandbits(32),
+        )
+        self.ground.note_reads([read for row in rows if (read := self._read_of(process, *row)) is not None])
+
+    def _read_of(
+        self, process: ApiProcess, name: str, start: int, end: int, outcome: str, versions: list[int] | None
+    ) -> Read | None:
+        if versions is None:
+            self.ground.note_failure(f"process {process.number}: reading {name}: {outcome}")
+            return None
+        view = self.ground.views.get(name)
+        registers = [name] if view is None else [register for register, _, _ in view.shows]
+        how = f"process {process.number} {outcome} {name}"
+        return Read(start, end, how, list(zip(registers, versions, strict=True)))
+
+    def http(self, process: ApiProcess) -> None:
+        """One read through an endpoint, as a player's client makes it."""
+        sessions = {session.register: session for session in self._sessions()}
+        if not self.views and not sessions:
+            self.over.wait(NOTHING_THERE)
+            return
+        name = self.chance.choice([*self.views, *sessions])
+        view = self.ground.views.get(name) or session_view(name, sessions[name].session_id)
+        token = sessions[name].token if name in sessions else self.ground.tokens.get(view.player, "")
+        start = time.monotonic_ns()
+        status, data, outcome = self.connections[process.number].ask("GET", view.path, token=token)
+        end = time.monotonic_ns()
+        if name in sessions and status == 401:
+            data = None
+        elif status != 200:
+            self.ground.note_failure(f"process {process.number}: GET {view.path}: {status} {data}")
+            return
+        shown = [(row[0], version) for row, version in zip(view.shows, view.versions(data), strict=True)]
+        how = f"process {process.number} {outcome or status} GET {view.path}"
+        self.ground.note_reads([Read(start, end, how, shown)])
+
+    def _sessions(self) -> list[Session]:
+        return self.ground.known_sessions() if "session" in self.schedule.families else []
+
+    # --- Writing --------------------------------------------------------------------------------------------
+
+    def write(self, process: ApiProcess) -> None:
+        """One write, then a pause. Each register of a family is written a quarter as often as the one before it."""
+        if time.monotonic() > self.rest_begins:
+            self.over.wait()
+            return
+        registers = self.registers[self.chance.choice(self.schedule.families)]
+        (register,) = self.chance.choices(registers, [QUIETER**place for place in range(len(registers))])
+        if register == SESSION:
+            self._write_session(process)
+        else:
+            self._write_register(process, register)
+        self.over.wait(self.chance.random() * self.schedule.think_ms / 1000)
+
+    def _write_register(self, process: ApiProcess, register: str) -> None:
+        how, buyer = self.chance.choice(WAYS), self.chance.choice(self.ground.players)
+        answer = self._asked(process, register, "write", register=register, how=how, buyer=buyer)
+        text = f"the answer to a write in process {process.number}"
+        self.ground.note_write(register, answer, answer["version"], text)
+
+    def _write_session(self, process: ApiProcess) -> None:
+        session = self.ground.session_to_end(self.chance)
+        if session is None:
+            player = self.chance.choice(self.ground.players)
+            self.ground.note_session(player, self.connections[process.number].call("open", player=player))
+            return
+        answer = self._asked(process, session.register, "end", player=session.player, session_id=session.session_id)
+        self.ground.note_write(session.register, answer, ENDED, f"the answer to its end in process {process.number}")
+
+    def _asked(self, process: ApiProcess, written: str, call: str, /, **body: Any) -> Any:
+        """A write; where it has no answer, or a bad one, nobody knows whether it took place."""
+        start = time.monotonic_ns()
+        try:
+            return self.connections[process.number].call(call, **body)
+        except NobodyThere:
+            raise
+        except (NoAnswer, Failed):
+            self.ground.note_lost(written, start)
+            raise
