@@ -4,8 +4,7 @@ from typing import Any
 
 from django.db import connections
 
-from bcraftd.postgresql.base import HAS_TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT
-from bcraftd.tracked import INSIDE
+from bcraftd.postgresql.base import HAS_TRANSACTION_TIMEOUT
 
 
 def as_from_outside(using: str = "default", **rest: Any) -> None:
@@ -15,8 +14,12 @@ def as_from_outside(using: str = "default", **rest: Any) -> None:
 
 
 def as_before(using: str = "default", **rest: Any) -> None:
-    """After the last one. RESET would do for the rest, but this limit was set by us (bcraftd/postgresql/base.py)."""
-    _set(using, {"bcraftd.writer": INSIDE, "statement_timeout": "7s", "transaction_timeout": f"{TRANSACTION_TIMEOUT}s"})
+    """After the last one: what the settings say again, and the limit that each connection of ours is given."""
+    connection: Any = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute("RESET bcraftd.writer")
+        cursor.execute("RESET statement_timeout")
+    connection.init_connection_state()
 
 
 def _set(using: str, values: dict[str, str]) -> None:
