@@ -38,20 +38,24 @@ def judged(history: History) -> tuple[int, int]:
     return history.totals.violations, history.totals.excused
 
 
-def read(start: int, end: int, version: int, register: str = X) -> Read:
-    return Read(start, end, "process 0 HIT", [(register, version)])
+def read(start: int, end: int, version: int, register: str = X, process: int = 0) -> Read:
+    return Read(start, end, process, "process 0 HIT", [(register, version)])
+
+
+def write(start: int, end: int, process: int = 1) -> Write:
+    return Write(start, end, process)
 
 
 def test_a_read_that_shows_what_was_answered_is_right() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     history.read([read(21, 22, 1), read(21, 22, 2), read(5, 30, 0)], 30)
     assert judged(history) == (0, 0)
 
 
 def test_a_read_that_began_after_a_writes_answer_and_shows_less_is_stale() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     history.read([read(21, 22, 0)], 30)
     assert judged(history) == (1, 0)
     (violation,) = history.violations
@@ -62,7 +66,7 @@ def test_a_read_that_began_after_a_writes_answer_and_shows_less_is_stale() -> No
 
 def test_a_read_that_began_before_the_answer_may_show_either() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     history.read([read(20, 40, 0), read(15, 40, 1)], 50)
     assert judged(history) == (0, 0)
 
@@ -75,7 +79,7 @@ def test_what_one_reader_has_seen_no_later_reader_may_miss() -> None:
 
 def test_what_postgresql_has_shown_no_later_reader_may_miss() -> None:
     history = History()
-    history.lost(X, Write(1, 5))
+    history.lost(X, write(1, 5))
     history.looked({X: 3}, 10, "a look")
     history.read([read(9, 12, 2), read(11, 12, 2)], 30)
     assert judged(history) == (1, 0)
@@ -83,7 +87,7 @@ def test_what_postgresql_has_shown_no_later_reader_may_miss() -> None:
 
 def test_registers_do_not_bear_on_each_other() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 7, "a write")
+    history.answered(X, write(10, 20), 7, "a write")
     history.read([read(30, 31, 0, "market:1")], 40)
     assert judged(history) == (0, 0)
 
@@ -91,8 +95,8 @@ def test_registers_do_not_bear_on_each_other() -> None:
 def test_one_read_of_several_registers_is_stale_once() -> None:
     history = History()
     for register in ("market:1", "market:2"):
-        history.answered(register, Write(10, 20), 1, "a write")
-    history.read([Read(30, 31, "process 0 HIT listings", [("market:1", 0), ("market:2", 0)])], 40)
+        history.answered(register, write(10, 20), 1, "a write")
+    history.read([Read(30, 31, 0, "process 0 HIT listings", [("market:1", 0), ("market:2", 0)])], 40)
     assert judged(history) == (1, 0)
     assert len(history.violations) == 2
 
@@ -100,13 +104,13 @@ def test_one_read_of_several_registers_is_stale_once() -> None:
 def test_an_answer_that_arrives_late_still_counts() -> None:
     history = History()
     history.read([read(21, 22, 0)], 30)
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     assert judged(history) == (1, 0)
 
 
 def test_reads_are_judged_only_once_all_has_arrived() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     history.read([read(21, 22, 0)], 30)
     history.judge(29)
     assert history.totals.reads == 0
@@ -116,9 +120,9 @@ def test_reads_are_judged_only_once_all_has_arrived() -> None:
 
 def test_an_outage_excuses_what_was_written_meanwhile_for_as_long_as_the_relay_may_take() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     history.windows.begins(100)
-    history.answered(X, Write(110, 120), 2, "a write")
+    history.answered(X, write(110, 120), 2, "a write")
     history.read([read(130, 140, 1)], 140)
     history.windows.ends(200 + GRACE)
     history.read([read(200 + GRACE, 210 + GRACE, 1)], 210 + GRACE)
@@ -130,15 +134,25 @@ def test_an_outage_excuses_what_was_written_meanwhile_for_as_long_as_the_relay_m
 
 def test_an_outage_does_not_excuse_what_was_answered_before_it() -> None:
     history = History()
-    history.answered(X, Write(10, 20), 1, "a write")
+    history.answered(X, write(10, 20), 1, "a write")
     history.windows.add(100, 200)
     history.read([read(150, 160, 0)], 300)
     assert judged(history) == (1, 0)
 
 
+def test_an_outage_does_not_excuse_a_process_from_what_it_has_written_itself() -> None:
+    history = History()
+    history.windows.add(100, 200)
+    history.answered(X, write(110, 120, process=7), 1, "a write")
+    history.read([read(130, 140, 0, process=8)], 300)
+    assert judged(history) == (0, 1)
+    history.read([read(130, 140, 0, process=7)], 300)
+    assert judged(history) == (1, 1)
+
+
 def test_a_write_whose_fence_was_flushed_away_counts_from_its_answer_and_not_from_who_saw_it_before() -> None:
     history = History()
-    history.answered(X, Write(100, 200), 1, "a write")
+    history.answered(X, write(100, 200), 1, "a write")
     history.memory_lost(120, 121)
     history.read([read(150, 160, 1), read(170, 180, 0)], 300)
     assert judged(history) == (0, 1)
@@ -148,7 +162,7 @@ def test_a_write_whose_fence_was_flushed_away_counts_from_its_answer_and_not_fro
 
 def test_a_flush_excuses_nothing_of_a_register_that_nobody_was_writing() -> None:
     history = History()
-    history.answered(X, Write(100, 110), 1, "a write")
+    history.answered(X, write(100, 110), 1, "a write")
     history.memory_lost(120, 121)
     history.read([read(150, 160, 0)], 300)
     assert judged(history) == (1, 0)
@@ -156,12 +170,12 @@ def test_a_flush_excuses_nothing_of_a_register_that_nobody_was_writing() -> None
 
 def test_a_flushed_fence_of_a_writer_that_died_excuses_until_the_next_write_is_answered() -> None:
     history = History()
-    history.lost(X, Write(100, 200))
+    history.lost(X, write(100, 200))
     history.memory_lost(120, 121)
     history.looked({X: 1}, 210, "a look")
     history.read([read(220, 230, 0)], 230)
     assert judged(history) == (0, 1)
-    history.answered(X, Write(300, 310), 2, "a write")
+    history.answered(X, write(300, 310), 2, "a write")
     history.looked({X: 3}, 320, "a look")
     history.read([read(330, 340, 2)], 340)
     assert judged(history) == (1, 1)
@@ -169,7 +183,7 @@ def test_a_flushed_fence_of_a_writer_that_died_excuses_until_the_next_write_is_a
 
 def test_without_a_flush_a_writer_that_died_excuses_nothing() -> None:
     history = History()
-    history.lost(X, Write(100, 200))
+    history.lost(X, write(100, 200))
     history.memory_lost(200 + 2 * SECOND, 201 + 2 * SECOND)
     history.looked({X: 1}, 210, "a look")
     history.read([read(220 + 3 * SECOND, 230 + 3 * SECOND, 0)], 230)
@@ -179,8 +193,8 @@ def test_without_a_flush_a_writer_that_died_excuses_nothing() -> None:
 def test_what_is_older_than_any_read_is_let_go_but_not_the_floor() -> None:
     history = History()
     for number in range(1000):
-        history.answered(X, Write(number * SECOND, number * SECOND + 1), number, "a write")
-        history.answered(f"session:{number}", Write(number * SECOND, number * SECOND + 1), 1, "its end")
+        history.answered(X, write(number * SECOND, number * SECOND + 1), number, "a write")
+        history.answered(f"session:{number}", write(number * SECOND, number * SECOND + 1), 1, "its end")
         history.retire(f"session:{number}", number * SECOND)
     history.forget(1000 * SECOND)
     kept = HORIZON // SECOND + 2

@@ -64,7 +64,7 @@ def simpler(stage: Servers, options: argparse.Namespace, seed: int, schedule: Sc
             if left <= 0:
                 return False
             run.forget()
-            return run.play([part], min(part.seconds, left)) is not None
+            return run.play([part], min(part.length, left)) is not None
 
         return shrunk(schedule, fails, TRIES, seed) or schedule
 

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -23,10 +22,6 @@ from tests.consistency.views import View, session_view
 
 # Only now: bcraftd.wsgi has to set Django up before anything of the engine can be imported.
 from bcraftd.cache import steps  # isort: skip
-
-PROCESS = os.environ["CONSISTENCY_PROCESS"]
-# Threads take turns ten times as often as they would, so that more interleavings are met.
-sys.setswitchinterval(0.0005)
 
 _chance = random.Random()
 _waits: dict[str, tuple[float, float]] = {}
@@ -72,12 +67,12 @@ def _arm(body: Any) -> Any:
 def _reads(body: Any) -> Any:
     """A batch, one after the other: `{"views": [names], "sessions": {register: id}, "count", "seed"}`.
 
-    Answers rows of view, start, end, outcome and versions; a read that failed has its error for an outcome.
+    Each read is a row of view, start, end, outcome and versions; one that failed has its error for an outcome.
     """
     sessions = [session_view(register, session_id) for register, session_id in body["sessions"].items()]
     choice = [*(_views[name] for name in body["views"]), *sessions]
     chance = random.Random(body["seed"])
-    return [_read(chance.choice(choice)) for _ in range(body["count"])]
+    return {"pid": os.getpid(), "reads": [_read(chance.choice(choice)) for _ in range(body["count"])]}
 
 
 def _read(view: View) -> list[Any]:
@@ -95,7 +90,7 @@ def _read(view: View) -> list[Any]:
 def _write(body: Any) -> Any:
     start = time.monotonic_ns()
     version = world.write(body["register"], body["how"], body["buyer"])
-    return {"start": start, "end": time.monotonic_ns(), "version": version}
+    return {"pid": os.getpid(), "start": start, "end": time.monotonic_ns(), "version": version}
 
 
 def _open(body: Any) -> Any:
@@ -105,7 +100,7 @@ def _open(body: Any) -> Any:
 def _end(body: Any) -> Any:
     start = time.monotonic_ns()
     world.session_end(body["player"], body["session_id"])
-    return {"start": start, "end": time.monotonic_ns()}
+    return {"pid": os.getpid(), "start": start, "end": time.monotonic_ns()}
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {

@@ -4,7 +4,7 @@ import itertools
 import json
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -53,6 +53,8 @@ class Run:
         self._started = 0
         self._episodes = 0
         self._tokens_end = 0.0
+        # The last schedules, with when they began: reads are judged well before three more have been played.
+        self._played: deque[tuple[int, Schedule]] = deque(maxlen=4)
 
     @property
     def keeper(self) -> Keeper:
@@ -99,15 +101,19 @@ class Run:
     def play(self, schedules: Iterable[Schedule], seconds: float) -> Schedule | None:
         """Plays schedules one after the other for so long, at most until a stale read. Returns whose it was."""
         end = time.monotonic() + seconds
-        last = None
         for schedule in schedules:
             left = end - time.monotonic()
             if left <= 0 or self.violations:
                 break
-            self.episode(schedule, min(schedule.seconds, left))
-            last = schedule
+            self._played.append((time.monotonic_ns(), schedule))
+            self.episode(schedule, min(schedule.length, left))
         self.settle()
-        return last if self.violations else None
+        return self._culprit() if self.violations else None
+
+    def _culprit(self) -> Schedule:
+        """The schedule in which the first stale read began: when it was judged, the next one may have been played."""
+        start = self.ground.history.violations[0].read.start
+        return [schedule for began, schedule in self._played if began <= start][-1]
 
     def forget(self) -> None:
         """Starts anew, on the same processes and with an empty Redis."""

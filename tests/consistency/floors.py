@@ -43,6 +43,11 @@ class Floor:
         place = bisect_left(self._times, time)
         return self._steps[place - 1] if place else NOTHING
 
+    @property
+    def last(self) -> int:
+        """When it rose the last time; 0 before the first time."""
+        return self._times[-1] if self._times else 0
+
     def forget(self, before: int) -> None:
         """Drops the steps before a time, but the last of them."""
         stale = bisect_left(self._times, before) - 1

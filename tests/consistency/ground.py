@@ -55,14 +55,14 @@ class Ground:
             self.counts["reads"] += len(reads)
             self.counts["hits"] += sum(" HIT " in read.how for read in reads)
 
-    def note_write(self, register: str, answer: Mapping[str, int], version: int, how: str) -> None:
+    def note_write(self, register: str, write: Write, version: int, how: str) -> None:
         with self.lock:
-            self.history.answered(register, Write(answer["start"], answer["end"]), version, how)
+            self.history.answered(register, write, version, how)
             self.counts["writes"] += 1
 
-    def note_lost(self, register: str, start: int) -> None:
+    def note_lost(self, register: str, write: Write) -> None:
         with self.lock:
-            self.history.lost(register, Write(start, time.monotonic_ns()))
+            self.history.lost(register, write)
             self.counts["lost_writes"] += 1
 
     def note_failure(self, text: str) -> None:

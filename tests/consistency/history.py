@@ -10,7 +10,8 @@ Two things are excused, because the project does not promise them:
 - **Windows.** A write that cannot reach Redis says so in the outbox, and other processes may serve what it made stale
   until a relay has replayed it, 2 s after Redis is back. From the beginning of an outage until GRACE after its end, a
   read is judged by the floor as it was when the outage began: what had been answered by then must still be seen, also
-  from a Redis that came back with old data.
+  from a Redis that came back with old data. What the read's own process has answered counts all the time: it knows what
+  it owes.
 - **Lost fences.** A fence stands in Redis from before a write's commit until after it. A Redis that loses its memory in
   between (FLUSHALL, a restart) lets a reader store the old value again, which then stands until the write drops it. So
   for a write that was under way when that happened, only its answer counts, not what others saw of it before; where
@@ -22,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.consistency.floors import Floor, Known, Windows
+from tests.consistency.floors import NOTHING, Floor, Known, Windows
 
 SECOND = 1_000_000_000
 # The relay's 2 s, and half a second for a machine with more to do than cores.
@@ -36,19 +37,21 @@ KEPT = 20
 
 
 class Read(NamedTuple):
-    """One read, and the version of each register that its answer showed. `how` says by whom, of what, HIT or not."""
+    """One read in a process, and the version of each register that it showed. `how` says of what, HIT or not."""
 
     start: int
     end: int
+    process: int
     how: str
     shown: Sequence[tuple[str, int]]
 
 
 class Write(NamedTuple):
-    """One write that ended, with an answer or without."""
+    """One write in a process that ended, with an answer or without. Processes go by their id: each lives once."""
 
     start: int
     end: int
+    process: int
 
 
 class Violation(NamedTuple):
@@ -75,14 +78,17 @@ class _Register:
 
     answered: Floor = field(default_factory=Floor)
     seen: Floor = field(default_factory=Floor)
+    # What each process has answered itself.
+    own: dict[int, Floor] = field(default_factory=dict)
     # Writes of late, by which one finds those that were under way when Redis lost its memory.
     writes: deque[Write] = field(default_factory=deque)
     # Writes without an answer, until a write that began after their end is answered.
     lost: list[Write] = field(default_factory=list)
 
-    def known(self, answered_by: int, seen_by: int) -> Known:
-        """The floor: what answers said by one time, and what was seen by another."""
-        return max(self.answered.at(answered_by), self.seen.at(seen_by))
+    def known(self, read: Read, answered_by: int, seen_by: int) -> Known:
+        """The floor: what answers said by one time, what was seen by another, and what the read's own process knows."""
+        own = self.own[read.process].at(read.start) if read.process in self.own else NOTHING
+        return max(self.answered.at(answered_by), self.seen.at(seen_by), own)
 
     def under_way(self, begin: int, end: int, at: int) -> bool:
         """Whether a write was under way from `begin` to `end` that has not been settled by `at`."""
@@ -118,6 +124,7 @@ class History:
         """A write was answered."""
         row = self._of(register)
         row.answered.rise(version, write.end, how)
+        row.own.setdefault(write.process, Floor()).rise(version, write.end, how)
         row.writes.append(write)
         row.lost = [lost for lost in row.lost if write.start < lost.end]
 
@@ -158,7 +165,9 @@ class History:
         self.totals.reads += 1
         self.totals.strict += window is None
         less = [
-            (name, shown) for name, shown in read.shown if shown < self._known(name, read.start, read.start).version
+            (name, shown)
+            for name, shown in read.shown
+            if shown < self._of(name).known(read, read.start, read.start).version
         ]
         found = [row for row in less if self._convict(read, row, read.start if window is None else window)]
         self.totals.excused += bool(less) and not found
@@ -167,15 +176,12 @@ class History:
     def _convict(self, read: Read, row: tuple[str, int], answered_by: int) -> bool:
         """Whether a read showed less of a register than it had to, after what excuses it."""
         register, version = row
-        known = self._known(register, answered_by, min(answered_by, self._sight_ends(register, read.start)))
+        known = self._of(register).known(read, answered_by, min(answered_by, self._sight_ends(register, read.start)))
         if version >= known.version:
             return False
         if len(self.violations) < KEPT:
             self.violations.append(Violation(read, register, version, known))
         return True
-
-    def _known(self, register: str, answered_by: int, seen_by: int) -> Known:
-        return self._of(register).known(answered_by, seen_by)
 
     def _sight_ends(self, register: str, at: int) -> int:
         """From when on what others saw does not count for a read that began at a time, because of a lost fence."""
@@ -187,6 +193,7 @@ class History:
         for row in self._registers.values():
             row.answered.forget(now - HORIZON)
             row.seen.forget(now - HORIZON)
+            row.own = {process: floor for process, floor in row.own.items() if floor.last > now - HORIZON}
             while row.writes and row.writes[0].end < now - HORIZON:
                 row.writes.popleft()
         for register in [name for name, time in self._retired.items() if time < now - HORIZON]:

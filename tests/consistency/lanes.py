@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.consistency.client import Connection, Failed, NoAnswer, NobodyThere
 from tests.consistency.ground import Ground, Session
-from tests.consistency.history import Read
+from tests.consistency.history import Read, Write
 from tests.consistency.schedule import Schedule
 from tests.consistency.stage import ApiProcess
 from tests.consistency.views import ENDED, View, session_view
@@ -34,7 +34,7 @@ class Lane:
         self.registers = {
             family: self._some_of(ground.registers.get(family, [SESSION]), seed) for family in schedule.families
         }
-        self.rest_begins = time.monotonic() + schedule.seconds - schedule.rest
+        self.rest_begins = time.monotonic() + schedule.seconds
 
     def _some_of(self, registers: list[str], seed: str) -> list[str]:
         """Those of a family that this episode writes, the same ones in all lanes, and another one first each time."""
@@ -74,25 +74,27 @@ class Lane:
         if not self.views and not sessions:
             self.over.wait(NOTHING_THERE)
             return
-        rows = self.connections[process.number].call(
+        answer = self.connections[process.number].call(
             "reads",
             views=self.views,
             sessions={session.register: session.session_id for session in sessions},
             count=self.schedule.batch,
             seed=self.chance.getrandbits(32),
         )
-        self.ground.note_reads([read for row in rows if (read := self._read_of(process, *row)) is not None])
+        where = f"process {process.number}"
+        self.ground.note_reads(
+            [read for row in answer["reads"] if (read := self._read_of(where, answer["pid"], *row)) is not None]
+        )
 
     def _read_of(
-        self, process: ApiProcess, name: str, start: int, end: int, outcome: str, versions: list[int] | None
+        self, where: str, pid: int, name: str, start: int, end: int, outcome: str, versions: list[int] | None
     ) -> Read | None:
         if versions is None:
-            self.ground.note_failure(f"process {process.number}: reading {name}: {outcome}")
+            self.ground.note_failure(f"{where}: reading {name}: {outcome}")
             return None
         view = self.ground.views.get(name)
         registers = [name] if view is None else [register for register, _, _ in view.shows]
-        how = f"process {process.number} {outcome} {name}"
-        return Read(start, end, how, list(zip(registers, versions, strict=True)))
+        return Read(start, end, pid, f"{where} {outcome} {name}", list(zip(registers, versions, strict=True)))
 
     def http(self, process: ApiProcess) -> None:
         """One read through an endpoint, as a player's client makes it."""
@@ -103,7 +105,7 @@ class Lane:
         name = self.chance.choice([*self.views, *sessions])
         view = self.ground.views.get(name) or session_view(name, sessions[name].session_id)
         token = sessions[name].token if name in sessions else self.ground.tokens.get(view.player, "")
-        start = time.monotonic_ns()
+        pid, start = process.pid, time.monotonic_ns()
         status, data, outcome = self.connections[process.number].ask("GET", view.path, token=token)
         end = time.monotonic_ns()
         if name in sessions and status == 401:
@@ -113,7 +115,7 @@ class Lane:
             return
         shown = [(row[0], version) for row, version in zip(view.shows, view.versions(data), strict=True)]
         how = f"process {process.number} {outcome or status} GET {view.path}"
-        self.ground.note_reads([Read(start, end, how, shown)])
+        self.ground.note_reads([Read(start, end, pid, how, shown)])
 
     def _sessions(self) -> list[Session]:
         return self.ground.known_sessions() if "session" in self.schedule.families else []
@@ -137,7 +139,7 @@ class Lane:
         how, buyer = self.chance.choice(WAYS), self.chance.choice(self.ground.players)
         answer = self._asked(process, register, "write", register=register, how=how, buyer=buyer)
         text = f"the answer to a write in process {process.number}"
-        self.ground.note_write(register, answer, answer["version"], text)
+        self.ground.note_write(register, Write(answer["start"], answer["end"], answer["pid"]), answer["version"], text)
 
     def _write_session(self, process: ApiProcess) -> None:
         session = self.ground.session_to_end(self.chance)
@@ -146,15 +148,16 @@ class Lane:
             self.ground.note_session(player, self.connections[process.number].call("open", player=player))
             return
         answer = self._asked(process, session.register, "end", player=session.player, session_id=session.session_id)
-        self.ground.note_write(session.register, answer, ENDED, f"the answer to its end in process {process.number}")
+        text = f"the answer to its end in process {process.number}"
+        self.ground.note_write(session.register, Write(answer["start"], answer["end"], answer["pid"]), ENDED, text)
 
     def _asked(self, process: ApiProcess, written: str, call: str, /, **body: Any) -> Any:
         """A write; where it has no answer, or a bad one, nobody knows whether it took place."""
-        start = time.monotonic_ns()
+        pid, start = process.pid, time.monotonic_ns()
         try:
             return self.connections[process.number].call(call, **body)
         except NobodyThere:
             raise
         except (NoAnswer, Failed):
-            self.ground.note_lost(written, start)
+            self.ground.note_lost(written, Write(start, time.monotonic_ns(), pid))
             raise

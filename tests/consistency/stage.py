@@ -36,7 +36,7 @@ SETTINGS = {
     "JWT_SIGNING_KEY": "tests-only-signing-key-9876543210-zyxwvutsrqponmlkjihgfedcba",
     "HTTPS": "false",
     # Two cores carry all of it: a healthy Redis may take longer than the tenth of a second that is the default.
-    "REDIS_TIMEOUT": "0.5",
+    "REDIS_TIMEOUT": "0.3",
     "LOGIN_FAILURE_LIMIT": "0",
     "LOG_LEVEL": "ERROR",
     **{f"RATE_LIMIT_{name}": "off" for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "REGISTER")},
@@ -197,9 +197,9 @@ class ApiProcess:
              "tests.consistency.app:application"],
             log=stage.folder / f"api-{number}.log",
             cwd=ROOT,
-            env=stage.environment(CONSISTENCY_PROCESS=str(number), CONSISTENCY_OFF=off),
+            env=stage.environment(CONSISTENCY_OFF=off),
         )  # fmt: skip
-        self._pid = 0
+        self.pid = 0
 
     @property
     def died(self) -> bool:
@@ -213,7 +213,7 @@ class ApiProcess:
             if not self._child.running:
                 break
             with suppress(NoAnswer, Failed):
-                self._pid = int(self.call("hello")["pid"])
+                self.pid = int(self.call("hello")["pid"])
                 return
         raise StageError(f"API process {self.number} did not come up:\n{self._child.tail()}")
 
@@ -233,6 +233,6 @@ class ApiProcess:
             return
         with suppress(NoAnswer, Failed, ProcessLookupError):
             if step == ANYWHERE:
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
             else:
                 self.call("arm", step=step)
