@@ -127,11 +127,10 @@ def test_a_value_of_another_run_is_not_served_even_by_who_did_not_notice(world: 
     servers.redis_stop()
     servers.redis_start()
     # The pool finds its connection closed and opens another without an error: nothing tells of the restart but the
-    # greeting.
+    # greeting. (Where a thread asked in between, the breaker is open, and the read goes past Redis.)
     assert cast("Any", store.client()).exists("catalogue:professions") == 1
-    assert not store.breaker.is_open
-    assert read()[0] == "MISS"
-    assert read()[0] == "HIT"
+    assert read()[0] in ("MISS", "BYPASS")
+    wait_until(lambda: read()[0] == "HIT", "the value is cached again")
 
 
 def test_a_fill_whose_lease_came_back_with_an_old_file_is_never_served(world: None) -> None:
