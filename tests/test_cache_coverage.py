@@ -131,6 +131,7 @@ def test_a_change_of_any_column_is_never_served_from_before(pair: Pair, way: str
         changes = rows.other_values(model._base_manager.get(pk=pk), column)
         for spelled in rows.spellings(changes, model):
             row = model._base_manager.get(pk=pk)
+            rows.put_beside(row)
             with reads.drops(marked(when, row)):
                 UPDATES[way](row, spelled)
     assert reads.stale(when.entry.family) == []
