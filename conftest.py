@@ -37,7 +37,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 
     with django_db_blocker.unblock():
         # A test before this one may have gone without Redis.
-        store.breaker.close()
+        store.breaker.close(store.breaker.trips)
         clean_world()
         catalogue_seed()
         environment_seed()

@@ -15,26 +15,10 @@ import pytest
 from django.db import connection
 
 from bcraftd.cache import outbox, steps, store
-from inventory.cache import PROFESSIONS
-from inventory.models import Profession
 from tests import live, servers
 from tests.processes import wait_until
+from tests.professions import PATH, read, rename
 from tests.support import Api, redis_is_back
-
-PATH = "/api/professions"
-
-
-def rename(name: str) -> None:
-    first = Profession.objects.order_by("pk")[0]
-    first.name = name
-    first.save()
-
-
-def read() -> tuple[str, str]:
-    """How the professions came, and the first one's name."""
-    answer = PROFESSIONS.get()
-    assert answer is not None
-    return answer.outcome, answer.data()["professions"][0]["name"]
 
 
 @contextmanager

@@ -16,13 +16,12 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import LedgerEntry, LedgerTransfer, SystemAccount
 from bcraftd.cache import scripts, steps, store
 from bcraftd.postgresql import base
-from inventory.cache import INVENTORY, PROFESSIONS, RESOURCES
-from inventory.models import InventoryItem, Profession, Resource
+from inventory.cache import INVENTORY, RESOURCES
+from inventory.models import InventoryItem, Resource
+from tests.professions import KEY, read, rename
 from tests.programs import ROOT, environment
 from tests.support import Api, redis_commands, resource_id
 from tests.test_cache_races import in_thread
-
-KEY = "catalogue:professions"
 
 
 @pytest.fixture
@@ -36,22 +35,11 @@ def at_step() -> Iterator[dict[str, Any]]:
 
 def outcome() -> str:
     """How the professions were read just now."""
-    answer = PROFESSIONS.get()
-    assert answer is not None
-    return answer.outcome
+    return read()[0]
 
 
 def first_name() -> str:
-    answer = PROFESSIONS.get()
-    assert answer is not None
-    return str(answer.data()["professions"][0]["name"])
-
-
-def rename(name: str) -> None:
-    """A write: the first profession's name."""
-    first = Profession.objects.order_by("pk")[0]
-    first.name = name
-    first.save()
+    return read()[1]
 
 
 def marks(key: str = KEY) -> dict[bytes, bytes]:

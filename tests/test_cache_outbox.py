@@ -13,17 +13,17 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Player, PlayerSession
-from bcraftd.cache import outbox, scripts, store
+from bcraftd.cache import outbox, scripts, steps, store
 from bcraftd.models import OutboxRow
 from bcraftd.tracked import INSIDE
-from inventory.cache import PROFESSIONS, RESOURCES
+from inventory.cache import RESOURCES
 from inventory.models import InventoryItem, Profession, Resource
 from market.models import Listing
 from tests import live, servers
+from tests.professions import KEY, read, rename
 from tests.programs import environment
 from tests.support import Api, queries, redis_commands, redis_is_back, resource_id
-
-PROFESSIONS_KEY = "catalogue:professions"
+from tests.test_cache_races import in_thread
 
 
 @contextmanager
@@ -44,24 +44,11 @@ def outside(*statements: str) -> None:
     session.close()
 
 
-def rename(name: str) -> None:
-    first = Profession.objects.order_by("pk")[0]
-    first.name = name
-    first.save()
-
-
-def read() -> tuple[str, str]:
-    """How the professions came, and the first one's name."""
-    answer = PROFESSIONS.get()
-    assert answer is not None
-    return answer.outcome, answer.data()["professions"][0]["name"]
-
-
 def test_a_write_that_redis_did_not_take_leaves_its_keys_in_the_same_transaction(world: None) -> None:
     read()
     with redis_hangs():
         rename("Renamed")
-        assert [row.names for row in OutboxRow.objects.all()] == [{PROFESSIONS_KEY: "catalogue"}]
+        assert [row.names for row in OutboxRow.objects.all()] == [{KEY: "catalogue"}]
         assert outbox.depth_by_family() == {"catalogue": 1}
 
 
@@ -98,7 +85,7 @@ def test_a_fence_that_a_hung_redis_takes_when_it_goes_on_is_lifted_with_the_repl
         rename("Renamed")
         assert OutboxRow.objects.exclude(mark="").count() == 1
     redis_is_back()
-    assert store.client().exists(store.fence_key(PROFESSIONS_KEY)) == 0
+    assert store.client().exists(store.fence_key(KEY)) == 0
     assert [read()[0], read()[0]] == ["MISS", "HIT"]
 
 
@@ -119,6 +106,57 @@ def test_nobody_probes_inside_a_transaction(world: None, monkeypatch: pytest.Mon
         assert not store.recovered()
     assert store.recovered()
     assert store.breaker.state == "closed"
+
+
+def test_a_fence_that_was_flushed_away_and_a_drop_that_failed_leave_nothing_old(world: None) -> None:
+    """Somebody empties Redis between fence and commit, a reader stores the old value, and the breaker opens for
+    another reason: the drop is not even sent."""
+
+    def lose_the_fence(step: str) -> None:
+        if step == "fenced":
+            store.client().flushdb()
+            assert in_thread(read)[0] == "MISS"
+        if step == "committed":
+            store.breaker.trip("for the test")
+
+    steps.watch(lose_the_fence)
+    try:
+        rename("Renamed")
+    finally:
+        steps.watch(None)
+    assert outbox.depth() == 1
+    assert read() == ("BYPASS", "Renamed")
+    redis_is_back()
+    assert read() == ("MISS", "Renamed")
+
+
+def test_a_row_that_commits_while_the_outbox_is_replayed_is_replayed_too(
+    world: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the breaker would close over it, and this process would serve what its own write made stale."""
+    read()
+    rounds = []
+
+    def replay() -> int:
+        done = outbox.replay()
+        rounds.append(done)
+        if len(rounds) == 1:
+            in_thread(lambda: rename("Renamed"))
+        return done
+
+    store.breaker.trip("for the test")
+    monkeypatch.setattr(store.breaker, "_probe_at", 0.0)
+    monkeypatch.setattr(store, "recovery", [replay])
+    assert store.recovered()
+    assert rounds == [0, 1]
+    assert read() == ("MISS", "Renamed")
+
+
+def test_who_asked_the_old_redis_and_is_slow_to_say_so_does_not_bring_its_run_back() -> None:
+    server = store._Server()
+    server._learn("newer", 2)
+    server._learn("older", 1)
+    assert server.run == "newer"
 
 
 def test_an_outbox_that_cannot_be_read_keeps_the_breaker_open(world: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +180,7 @@ def test_a_thousand_rows_are_replayed_in_few_calls(world: None) -> None:
 
 
 def test_a_replay_that_fails_loses_no_row(world: None) -> None:
-    OutboxRow.objects.create(names={PROFESSIONS_KEY: "catalogue"})
+    OutboxRow.objects.create(names={KEY: "catalogue"})
     with redis_hangs():
         outbox.relay_once()
         assert outbox.depth() == 1

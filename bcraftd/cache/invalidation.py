@@ -82,9 +82,8 @@ class Stale:
         try:
             store.drop(self.names, self.mark)
         except store.StoreDown as error:
-            # Behind its fence nothing old is left, and by the fence's end everybody reads what was committed.
-            if not self.fenced:
-                self._owe(error)
+            # Also behind a fence: Redis may have lost it (FLUSHALL), and a reader may have filled before the commit.
+            self._owe(error)
         steps.at("dropped")
 
     def _owe(self, error: store.StoreDown) -> None:
@@ -92,10 +91,9 @@ class Stale:
         from bcraftd.cache import outbox
 
         if not self.in_outbox:
-            # Outside a transaction there was no commit to go along with.
+            # The commit is over, or there was none: a row of its own.
             outbox.write(self.names, transaction.get_connection(), self.mark)
-        if not store.breaker.is_open:
-            store.breaker.trip(error)
+        store.breaker.trip(error, put_off=False)
 
 
 def changed(rows: Iterable[Model], columns: Iterable[str] | None = None) -> None:

@@ -26,6 +26,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BREAKER_SECONDS = 1.0
+# How often one probe replays the outbox, where writes go on meanwhile.
+PROBE_ROUNDS = 10
 # A fill that takes longer than this has lost its lease. No statement runs for longer: see settings.DATABASES.
 LEASE_MS = 15_000
 # A mark outlives the commit that it stands for: a transaction ends after TRANSACTION_TIMEOUT, which is shorter.
@@ -51,6 +53,7 @@ class Breaker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._probe_at: float | None = None
+        self._trips = 0
         self.opened = 0
 
     @property
@@ -72,22 +75,34 @@ class Breaker:
             self._probe_at = time.monotonic() + BREAKER_SECONDS
             return True
 
-    def trip(self, error: object) -> None:
-        """Opens, or stays open for another BREAKER_SECONDS."""
+    @property
+    def trips(self) -> int:
+        """How often something went wrong so far; what `close` compares."""
+        return self._trips
+
+    def trip(self, error: object, *, put_off: bool = True) -> None:
+        """Opens, or stays open: with `put_off` for another BREAKER_SECONDS, without it the next probe comes as it was
+        to come, but a probe that is under way no longer closes."""
         with self._lock:
             was_open = self.is_open
-            self._probe_at = time.monotonic() + BREAKER_SECONDS
+            self._trips += 1
+            if put_off or not was_open:
+                self._probe_at = time.monotonic() + BREAKER_SECONDS
             if not was_open:
                 self.opened += 1
         if not was_open:
             _note("opened")
             log.warning("Redis does not answer, reads go to PostgreSQL: %s", error)
 
-    def close(self) -> None:
+    def close(self, trips: int) -> bool:
+        """Closes, unless something has gone wrong since there were so many trips. Returns whether it is closed."""
         with self._lock:
+            if self._trips != trips:
+                return False
             was_open, self._probe_at = self.is_open, None
         if was_open:
             log.warning("Redis answers again")
+        return True
 
 
 breaker = Breaker()
@@ -101,17 +116,30 @@ class _Server:
 
     def __init__(self) -> None:
         self.run = stamp.NO_RUN
+        self._lock = threading.Lock()
+        self._begun = 0
+        self._known = 0
 
     def greet(self, connection: AbstractConnection) -> None:
         """redis-py's `redis_connect_func`."""
         connection.on_connect()
+        with self._lock:
+            self._begun += 1
+            turn = self._begun
         connection.send_command("INFO", "server")
         answer = connection.read_response()
         text = answer.decode() if isinstance(answer, bytes) else str(answer)
         run = next(line for line in text.splitlines() if line.startswith("run_id:"))[7 : 7 + len(stamp.NO_RUN)]
-        if self.run not in (run, stamp.NO_RUN):
-            log.info("Redis is another process than before: its values count as unknown", extra={"run": run})
-        self.run = run
+        self._learn(run, turn)
+
+    def _learn(self, run: str, turn: int) -> None:
+        """A thread that asked the old process and is slow to say so must not bring its run back."""
+        with self._lock:
+            if turn < self._known:
+                return
+            if self.run not in (run, stamp.NO_RUN):
+                log.info("Redis is another process than before: its values count as unknown", extra={"run": run})
+            self.run, self._known = run, turn
 
 
 server = _Server()
@@ -170,16 +198,22 @@ def recovered() -> bool:
     if database.in_atomic_block or not breaker.may_probe():
         return False
     try:
-        _attempt(lambda: client().ping())
-        for replay in recovery:
-            replay()
+        # A write that could not be fenced may commit while the outbox is replayed: then it is replayed once more.
+        return any(_probed() for _ in range(PROBE_ROUNDS))
     except StoreDown:
         return False
     except Exception:
         log.exception("what Redis owes could not be replayed, so that nothing is served from it")
         return False
-    breaker.close()
-    return True
+
+
+def _probed() -> bool:
+    """Asks Redis, replays the outbox, and closes the breaker if nothing went wrong meanwhile."""
+    trips = breaker.trips
+    _attempt(lambda: client().ping())
+    for replay in recovery:
+        replay()
+    return breaker.close(trips)
 
 
 def _run(script: scripts.Script, keys: list[str], args: list[Any]) -> Any:
