@@ -31,6 +31,6 @@ def _all_of(player: Player) -> Iterator[Mapping[str, str]]:
 ENTRIES = [SESSION]
 TABLE = [
     # Nobody can have asked for a session before its unguessable id existed.
-    When(PlayerSession, SESSION, _of, columns=frozenset({"role", "player"}), creation=False),
+    When(PlayerSession, SESSION, _of, columns=frozenset({"role", "player", "created_at"}), creation=False),
     When(Player, SESSION, _all_of, columns=frozenset({"login", "is_active"}), creation=False),
 ]

@@ -115,8 +115,8 @@ class Player(Tracked, AbstractBaseUser, PermissionsMixin):
 
         def upgrade(password: str) -> None:
             upgraded = make_password(password)
-            # Not through `objects`: a changed password would end the player's sessions (accounts.signals).
-            if Player._base_manager.filter(pk=self.pk, password=self.password).update(password=upgraded):
+            # By a queryset that says nothing: a changed password would end the player's sessions (accounts.signals).
+            if models.QuerySet(Player).filter(pk=self.pk, password=self.password).update(password=upgraded):
                 self.password = upgraded
 
         return check_password(raw_password, self.password, upgrade)

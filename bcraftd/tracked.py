@@ -63,6 +63,8 @@ class Tracked(models.Model):
 
     class Meta:
         abstract = True
+        # What a related manager's add() and set() write through, which Django does by an update() of its own.
+        base_manager_name = "objects"
 
     def save(self, *args: Any, **options: Any) -> None:
         """As Django's, in a transaction of its own where there is none: signals then come before the commit."""

@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
-from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
 from bcraftd.cache import stats, steps, store
 from bcraftd.cache.entry import Entry, When
@@ -46,7 +47,11 @@ def _listen(model: type[Model]) -> None:
     post_delete.connect(_deleted, sender=model, dispatch_uid=name)
     rows_changed.connect(_rows_changed, sender=model, dispatch_uid=name)
     for field in model._meta.many_to_many:
-        m2m_changed.connect(_related, sender=field.remote_field.through, dispatch_uid=f"{name}.{field.name}")
+        uid = f"{name}.{field.name}"
+        m2m_changed.connect(_related, sender=field.remote_field.through, dispatch_uid=uid)
+        # Django takes the rows between away without a word.
+        gone = partial(_related_goes, model, field.name)
+        pre_delete.connect(gone, sender=field.remote_field.model, weak=False, dispatch_uid=uid)
 
 
 def entries() -> list[Entry]:
@@ -174,6 +179,12 @@ def _related(
     else:
         rows = owner._base_manager.filter(pk__in=pk_set)
     changed(rows, {field.name})
+
+
+def _related_goes(model: type[Model], column: str, instance: Model, **rest: Any) -> None:
+    """The other side of a many-to-many relation is about to be deleted, and its rows in between with it."""
+    if _rows(model, frozenset({column}), False):
+        changed(model._base_manager.filter(**{column: instance}), {column})
 
 
 # --- Around the commit ------------------------------------------------------------------------------------
