@@ -95,10 +95,12 @@ class Stale:
         """Sees that this process serves nothing from Redis before the outbox, which has it, has been replayed."""
         from bcraftd.cache import outbox
 
-        if not self.in_outbox:
-            # The commit is over, or there was none: a row of its own.
-            outbox.write(self.names, transaction.get_connection(), self.mark)
-        store.breaker.trip(error, put_off=False)
+        try:
+            if not self.in_outbox:
+                # The commit is over, or there was none: a row of its own.
+                outbox.write(self.names, transaction.get_connection(), self.mark)
+        finally:
+            store.breaker.trip(error, put_off=False)
 
 
 def changed(rows: Iterable[Model], columns: Iterable[str] | None = None) -> None:
