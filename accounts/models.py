@@ -13,6 +13,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 
 from bcraftd.tracked import Tracked, TrackedQuerySet, outside_triggers
+from bcraftd.triggers import append_only
 
 # The largest whole number that every JSON client keeps exactly.
 MAX_AMOUNT = 2**53 - 1
@@ -169,7 +170,19 @@ class LedgerTransfer(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            *append_only(),
+            pgtrigger.Trigger(
+                name="transfer_has_two_sides",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                timing=pgtrigger.Deferred,
+                func="IF (SELECT count(*) FROM accounts_ledgerentry WHERE transfer_id = NEW.id) < 2 THEN"
+                " RAISE EXCEPTION 'ledger transfer % has fewer than two entries', NEW.id USING ERRCODE = '23514';"
+                " END IF; RETURN NULL;",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.reference}".strip()
@@ -195,7 +208,7 @@ class LedgerEntry(models.Model):
             ),
         ]
         triggers = [
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            *append_only(),
             # Looked at when the transaction commits, so that entries may come one after the other.
             pgtrigger.Trigger(
                 name="transfer_sums_to_zero",

@@ -50,6 +50,7 @@ def players_lock(ids: Iterable[int]) -> dict[int, Player]:
     return {player.pk: player for player in rows}
 
 
+@atomic
 def coins_transfer(
     *,
     moves: Mapping[Player | SystemAccount, int],
@@ -59,6 +60,7 @@ def coins_transfer(
 ) -> LedgerTransfer:
     """The one way to move coins: a double-entry transfer, and the balances beside it.
 
+    Its rows come together or not at all, also where the caller has no transaction open.
     `moves` maps locked players and system accounts to signed coins that sum to zero; zeros are left out.
     Raises Refusal `insufficient_coins` or `balance_limit`, ValueError where the sum is not zero.
     """

@@ -1,5 +1,6 @@
-"""What the project itself keeps: the outbox of invalidations that Redis has not taken yet."""
+"""What the project itself keeps: the outbox, the answers under idempotency keys, and what the audits found."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
@@ -19,3 +20,41 @@ class OutboxRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.table_name or ', '.join(self.names)}"
+
+
+class IdempotencyKey(models.Model):
+    """The first good answer under a player's key, written in the transaction of its effect (bcraftd.idempotency)."""
+
+    player = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the call and its body.")
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["player", "key"], name="idempotencykey_once_a_player")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of player {self.player_id}"
+
+
+class EconomyAudit(models.Model):
+    """What one run of the economy's audit found (bcraftd.economy)."""
+
+    started_at = models.DateTimeField()
+    seconds = models.FloatField(help_text="How long it took.")
+    problem_count = models.PositiveBigIntegerField()
+    problems = models.JSONField(help_text="The first of them: kind and detail.")
+    totals = models.JSONField(help_text="What was counted, and what the world holds.")
+
+    class Meta:
+        ordering = ["-id"]
+        get_latest_by = "id"
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M}: {self.problem_count} problems"
+
+    @property
+    def ok(self) -> bool:
+        return self.problem_count == 0

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from bcraftd.tracked import Tracked, outside_triggers
+from bcraftd.triggers import append_only
 
 MAX_AMOUNT = 2**53 - 1
 MAX_PROFESSIONS = 3
@@ -235,7 +236,7 @@ class ItemMovement(models.Model):
                 name="itemmovement_reason_sign",
             ),
         ]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = append_only()
 
     def __str__(self) -> str:
         return f"{self.quantity:+d} x {self.resource_id} ({self.reason})"

@@ -24,6 +24,7 @@ from inventory.models import (
 )
 
 
+@atomic
 def items_move(*, player_id: int, moves: Mapping[int, int], reason: str, reference: str = "") -> dict[int, int]:
     """The one way to move items: a movement for each resource, and the quantity held beside it.
 

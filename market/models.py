@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from bcraftd.tracked import Tracked, outside_triggers
+from bcraftd.triggers import append_only, no_truncate
 from inventory.models import Resource
 
 MAX_QUANTITY = 10**6
@@ -77,6 +78,7 @@ class Listing(Tracked):
                 name="offer_fixed", fields=["seller", "resource", "quantity", "unit_price", "created_at"]
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
+            no_truncate(),
         ]
 
     def __str__(self) -> str:
@@ -110,7 +112,7 @@ class Trade(Tracked):
         ]
         triggers = [
             *outside_triggers(),
-            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            *append_only(),
         ]
 
     def __str__(self) -> str:

@@ -82,7 +82,7 @@ def test_neither_does_the_orm_change_it(ada: Api) -> None:
             change()
 
 
-@pytest.mark.parametrize("amounts", [(5,), (5, -4), (5, 5), (1, 2, -4)])
+@pytest.mark.parametrize("amounts", [(5, -4), (5, 5), (1, 2, -4)])
 def test_a_transfer_that_does_not_sum_to_zero_is_refused_when_it_commits(ada: Api, amounts: tuple[int, ...]) -> None:
     def book() -> None:
         with transaction.atomic():
@@ -92,6 +92,27 @@ def test_a_transfer_that_does_not_sum_to_zero_is_refused_when_it_commits(ada: Ap
 
     with pytest.raises(IntegrityError, match="does not sum to zero"):
         book()
+    assert LedgerEntry.objects.count() == 2
+
+
+@pytest.mark.parametrize("amounts", [(), (5,)])
+def test_a_transfer_with_fewer_than_two_sides_is_refused_when_it_commits(ada: Api, amounts: tuple[int, ...]) -> None:
+    def book() -> None:
+        with transaction.atomic():
+            made = LedgerTransfer.objects.create(reason="one-sided")
+            LedgerEntry.objects.bulk_create(
+                LedgerEntry(transfer=made, system_account="mint", amount=amount) for amount in amounts
+            )
+
+    with pytest.raises(IntegrityError, match=r"fewer than two entries|does not sum to zero"):
+        book()
+    assert LedgerTransfer.objects.count() == 1
+
+
+@pytest.mark.parametrize("table", ["ledgertransfer", "ledgerentry"])
+def test_the_history_cannot_be_truncated(ada: Api, table: str) -> None:
+    with connection.cursor() as cursor, pytest.raises(InternalError, match="Cannot truncate"):
+        cursor.execute(f"TRUNCATE accounts_{table} CASCADE")
     assert LedgerEntry.objects.count() == 2
 
 
