@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from bcraftd import ratelimits
+from bcraftd import idempotency, ratelimits
 from bcraftd.cache.entry import Answer, encode
 from bcraftd.errors import Refusal, invalid
 from bcraftd.fields import Empty, StrictSerializer, body_values, query_values
@@ -24,12 +25,10 @@ class ApiView(APIView):
     """For signed-in players.
 
     limit: the rate limit that its POST counts against.
-    idempotent: whether its POST spends or moves anything, and so takes an Idempotency-Key.
     """
 
     http_method_names = ["get", "head", "post", "delete"]
     limit: str | None = None
-    idempotent = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -37,8 +36,6 @@ class ApiView(APIView):
             ratelimits.check_named(request._request, self.limit)
         if request.method not in ("GET", "HEAD"):
             query_values(request._request, Empty)
-        if self.idempotent and request.method == "POST":
-            check_idempotency_key(request)
 
     @property
     def player(self) -> Principal:
@@ -72,9 +69,49 @@ class PublicView(ApiView):
 
 def json_answer(data: Any, status: int = 200) -> HttpResponse:
     """An answer that is not cached."""
-    response = HttpResponse(encode(data), status=status, content_type="application/json")
+    return _bytes_answer(encode(data), status)
+
+
+def _bytes_answer(body: bytes, status: int) -> HttpResponse:
+    response = HttpResponse(body, status=status, content_type="application/json")
     response["Cache-Control"] = "no-store"
     return response
+
+
+def idempotent(post: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For a view's POST that spends or moves something: under an Idempotency-Key it has one effect and one answer.
+
+    The whole method becomes one transaction with the row that keeps its answer. Raises what bcraftd.idempotency does.
+    """
+
+    @wraps(post)
+    def run(view: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = idempotency_key(request)
+        if key is None:
+            return post(view, request, *args, **kwargs)
+
+        def perform() -> idempotency.Kept:
+            answer = post(view, request, *args, **kwargs)
+            return idempotency.Kept(answer.status_code, answer.content)
+
+        raw = request._request
+        call = idempotency.fingerprint(str(raw.method), raw.path_info, request.data)
+        kept = idempotency.once(player_id=view.player.id, key=key, call=call, perform=perform)
+        response = _bytes_answer(kept.body, kept.status)
+        if kept.replayed:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    run.idempotent = True  # type: ignore[attr-defined] # bcraftd.schema looks for it
+    return run
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key, None where there is none. Raises Refusal `invalid` for a malformed one."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise invalid("Idempotency-Key", "1 to 255 visible ASCII characters are expected.")
+    return key
 
 
 def etag_of(body: bytes) -> str:
@@ -110,11 +147,3 @@ def cached_answer(
     if private:
         response["Vary"] = "Authorization"
     return response
-
-
-def check_idempotency_key(request: Request) -> str | None:
-    """The Idempotency-Key, None where there is none. Raises Refusal `invalid` for a malformed one."""
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise invalid("Idempotency-Key", "1 to 255 visible ASCII characters are expected.")
-    return key

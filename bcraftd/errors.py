@@ -11,6 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
 
+from bcraftd.postgresql.base import CommitUnknown
+
 log = logging.getLogger(__name__)
 
 # code: (status, title). docs/api.md lists the same, and a test compares the two.
@@ -47,6 +49,10 @@ CODES: dict[str, tuple[int, str]] = {
     "service_unavailable": (503, "Not available at the moment"),
 }
 RETRY_AFTER_SECONDS = 2
+_UNKNOWN = (
+    "The database was lost in the moment of writing: this was done, or it was not."
+    " Repeat it under the same Idempotency-Key, or look before you repeat it."
+)
 
 
 class Refusal(Exception):
@@ -146,6 +152,9 @@ def as_refusal(error: BaseException) -> Refusal | None:
             return Refusal("payload_too_large")
         case SuspiciousOperation():
             return Refusal("invalid")
+        case CommitUnknown():
+            log.error("the database was lost while it committed", exc_info=error)
+            return Refusal("service_unavailable", _UNKNOWN, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
         case OperationalError() | InterfaceError():
             log.error("the database did not serve this request", exc_info=error)
             return Refusal("service_unavailable", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

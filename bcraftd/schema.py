@@ -31,12 +31,26 @@ class Problem(serializers.Serializer):
 
 ANY_CALL = ("invalid", "rate_limited", "not_acceptable", "service_unavailable", "internal_error")
 ANY_POST = ("parse_error", "payload_too_large", "unsupported_media_type")
+WITH_KEY = ("idempotency_in_progress", "idempotency_key_reused")
 
 
 def _header(name: str, description: str, statuses: Sequence[int]) -> OpenApiParameter:
     return OpenApiParameter(
         name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, response=list(statuses)
     )
+
+
+def _key_headers(status: int) -> list[OpenApiParameter]:
+    """What a call under an Idempotency-Key takes and gives."""
+    return [
+        OpenApiParameter(
+            "Idempotency-Key",
+            {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            OpenApiParameter.HEADER,
+            description="1 to 255 visible ASCII characters. The first good answer is kept under it for 24 hours.",
+        ),
+        _header("Idempotent-Replayed", "true where this is the kept answer, and nothing was done.", [status]),
+    ]
 
 
 class ApiSchema(AutoSchema):
@@ -68,7 +82,6 @@ def documented(
     body: Any = None,
     query: Any = None,
     cached: bool = False,
-    idempotent: bool = False,
     errors: Sequence[str] = (),
     also: dict[int, Any] | None = None,
 ) -> Callable[[Any], Any]:
@@ -76,7 +89,7 @@ def documented(
 
     answer, body, query: serializers (None: nothing). errors: codes of bcraftd.errors that the call may answer
     beside those that any call may. cached: whether it has X-Cache, ETag and answers 304. also: other good
-    statuses and their serializers.
+    statuses and their serializers. A method that is idempotent (bcraftd.api) says so by itself.
     """
     responses: dict[Any, Any] = {status: answer or OpenApiResponse(description="No body."), **(also or {})}
     parameters: list[Any] = [_header("X-Request-ID", "Names the request in the server's log.", [status])]
@@ -89,23 +102,18 @@ def documented(
             _header("ETag", "Weak, of the data without `source`.", [status, 304]),
             OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER),
         ]
-    if idempotent:
-        parameters.append(
-            OpenApiParameter(
-                "Idempotency-Key",
-                OpenApiTypes.STR,
-                OpenApiParameter.HEADER,
-                description="1 to 255 visible ASCII characters.",
-            )
-        )
 
     def decorate(method: Any) -> Any:
         # Whatever is sent with a POST is parsed, also where no body is needed.
         common = (*ANY_CALL, *ANY_POST) if method.__name__ == "post" else ANY_CALL
-        problems = _problems([*common, *errors])
+        keyed = getattr(method, "idempotent", False)
+        problems = _problems([*common, *errors, *(WITH_KEY if keyed else ())])
         sentence = (method.__doc__ or "").strip().split("\n")[0].rstrip(".")
         return extend_schema(
-            summary=sentence, request=body, responses={**responses, **problems}, parameters=parameters
+            summary=sentence,
+            request=body,
+            responses={**responses, **problems},
+            parameters=[*parameters, *(_key_headers(status) if keyed else ())],
         )(method)
 
     return decorate

@@ -26,14 +26,14 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def server(**settings: str) -> Iterator[str]:
+def server(application: str = "bcraftd.wsgi:application", **settings: str) -> Iterator[str]:
     """Serves for the duration; gives `http://host:port`. `settings` are environment variables."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         child = Child(
             "the API under test",
             [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-             "--workers", "1", "--blocking-threads", "8", "--no-ws", "bcraftd.wsgi:application"],
+             "--workers", "1", "--blocking-threads", "8", "--no-ws", application],
             log=Path(folder) / "api.log",
             cwd=ROOT,
             env=environment(**settings),

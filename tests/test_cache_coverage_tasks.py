@@ -1,11 +1,14 @@
 """Every scheduled task: what it writes is fresh at once. They are found, not listed: one without a scenario fails."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from bcraftd import schedules
+from bcraftd.models import IdempotencyKey
 from environment.cache import CURRENT, WEATHER
 from environment.tasks import weather_advance
 from tests import coverage_reads as reads
@@ -19,6 +22,7 @@ from tests.coverage_scenarios import (
     makes,
     old_sessions,
     overdue,
+    player,
     set_scene,
     weather_is_over,
     would_notice,
@@ -46,10 +50,18 @@ def _somebody_looks() -> None:
     assert Api.signed_in("bob", "correct horse battery").get(f"/api/market/listings/{listing().pk}").status_code == 200
 
 
+def _yesterdays_answer() -> None:
+    yesterday = timezone.now() - timedelta(hours=25)
+    IdempotencyKey.objects.create(player=player("ada"), key="k", status=200, body=b"{}", created_at=yesterday)
+
+
 TASKS: dict[str, Scenario] = {
     "accounts.tasks.sessions_sweep": makes(_task("accounts.tasks.sessions_sweep", old_sessions), "sessions"),
     "bcraftd.tasks.activity_write": keeps(
         _task("bcraftd.tasks.activity_write", _somebody_looks), "Nothing shows how often, or when last."
+    ),
+    "bcraftd.tasks.idempotency_sweep": keeps(
+        _task("bcraftd.tasks.idempotency_sweep", _yesterdays_answer), "A kept answer is read from PostgreSQL."
     ),
     "environment.tasks.weather_advance": keeps(
         _task("environment.tasks.weather_advance", weather_is_over),

@@ -20,6 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 # What any call may answer, and any call with a token: the page says it once.
 ANY = {"invalid", "rate_limited", "not_acceptable", "service_unavailable", "internal_error"}
+WITH_KEY = {"idempotency_in_progress", "idempotency_key_reused"}
 WITH_BODY = {"parse_error", "payload_too_large", "unsupported_media_type"}
 WITH_TOKEN = {"not_authenticated", "token_invalid", "session_expired"}
 
@@ -68,7 +69,7 @@ def marks_of(operation: dict[str, Any]) -> set[str]:
 def refusals_of(operation: dict[str, Any]) -> set[str]:
     errors = [answer for status, answer in operation["responses"].items() if int(status) >= 400]
     codes = {code for answer in errors for code in answer["description"].split(" · ")}
-    return codes - ANY - WITH_BODY - (set() if "public" in marks_of(operation) else WITH_TOKEN)
+    return codes - ANY - WITH_BODY - WITH_KEY - (set() if "public" in marks_of(operation) else WITH_TOKEN)
 
 
 def test_every_call_of_the_schema_stands_in_the_guide_with_its_marks_and_refusals_and_no_other(world: None) -> None:

@@ -27,6 +27,7 @@ WANTED = {
     "market.tasks.listings_expire": 1,
     "bcraftd.tasks.activity_write": 1,
     "accounts.tasks.sessions_sweep": 60,
+    "bcraftd.tasks.idempotency_sweep": 60,
 }
 
 

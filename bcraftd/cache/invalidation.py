@@ -18,15 +18,11 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 
 from bcraftd.cache import stats, steps, store
 from bcraftd.cache.entry import Entry, When
-from bcraftd.postgresql.base import around_commit
+from bcraftd.postgresql.base import CommitUnknown, around_commit
 from bcraftd.tracked import rows_changed
 
 _table: dict[type[Model], list[When]] = {}
 _entries: list[Entry] = []
-
-# Classes of PostgreSQL's errors after which nobody can say whether a commit took place: the connection was lost, or
-# the server was being stopped.
-_UNCERTAIN = ("08", "57")
 
 
 # --- What the apps declare --------------------------------------------------------------------------------
@@ -207,7 +203,7 @@ def fenced(connection: BaseDatabaseWrapper) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        if stale.fenced and not _is_uncertain(error):
+        if stale.fenced and not isinstance(error, CommitUnknown):
             _lift(stale)
         raise
 
@@ -243,11 +239,6 @@ def _fence(stale: Stale, connection: BaseDatabaseWrapper) -> None:
     except store.StoreDown:
         outbox.write(stale.names, connection, stale.mark)
         stale.in_outbox = True
-
-
-def _is_uncertain(error: Error) -> bool:
-    code = getattr(error.__cause__, "pgcode", None)
-    return code is None or code.startswith(_UNCERTAIN)
 
 
 def _lift(stale: Stale) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from django.db.backends.postgresql import base
+from django.db.utils import Error, OperationalError
 
 # Seconds. Longer than any statement may take (settings.DATABASES), shorter than a fence stands (cache/store.py).
 TRANSACTION_TIMEOUT = 8
@@ -16,7 +17,15 @@ TRANSACTION_TIMEOUT = 8
 # limited, which a transaction of many short steps can pass.
 HAS_TRANSACTION_TIMEOUT = 170000
 
+# Classes of PostgreSQL's errors after which nobody can say whether a commit took place: the connection was lost, or
+# the server was being stopped.
+_UNCERTAIN = ("08", "57")
+
 around_commit: list[Callable[["DatabaseWrapper"], AbstractContextManager[Any]]] = []
+
+
+class CommitUnknown(OperationalError):
+    """PostgreSQL was lost while it committed: the transaction has taken place, or it has not."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -32,4 +41,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with ExitStack() as stack:
             for enter in around_commit:
                 stack.enter_context(enter(self))
-            super().commit()
+            try:
+                super().commit()
+            except Error as error:
+                if _is_uncertain(error):
+                    raise CommitUnknown(*error.args) from error.__cause__
+                raise
+
+
+def _is_uncertain(error: Error) -> bool:
+    code = getattr(error.__cause__, "pgcode", None)
+    return code is None or code.startswith(_UNCERTAIN)

@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from bcraftd.api import ApiView, PublicView, cached_answer, json_answer
+from bcraftd.api import ApiView, PublicView, cached_answer, idempotent, json_answer
 from bcraftd.fields import Page
 from bcraftd.schema import SIGNED_IN, documented
 from inventory import selectors, services
@@ -89,14 +89,13 @@ class Movements(ApiView):
 
 class Gather(ApiView):
     limit = "gather"
-    idempotent = True
 
     @documented(
         body=serializers.GatherBody,
         answer=serializers.Gathered,
-        idempotent=True,
         errors=[*SIGNED_IN, "not_found", "not_gatherable", "profession_required", "balance_limit"],
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """One gathering action."""
         return json_answer(services.resource_gather(player_id=self.player.id, **self.body(serializers.GatherBody)))
@@ -104,16 +103,15 @@ class Gather(ApiView):
 
 class Craft(ApiView):
     limit = "craft"
-    idempotent = True
 
     @documented(
         body=serializers.CraftBody,
         answer=serializers.Crafted,
-        idempotent=True,
         errors=[
             *SIGNED_IN, "not_found", "profession_required", "level_too_low", "insufficient_items", "balance_limit",
         ],
     )  # fmt: skip
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """A batch of attempts at a recipe."""
         body = self.body(serializers.CraftBody)

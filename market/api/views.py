@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from bcraftd.api import ApiView, PublicView, cached_answer, json_answer
+from bcraftd.api import ApiView, PublicView, cached_answer, idempotent, json_answer
 from bcraftd.errors import Refusal
 from bcraftd.fields import Page
 from bcraftd.schema import SIGNED_IN, documented
@@ -21,8 +21,6 @@ def _found(data: dict[str, Any] | None) -> HttpResponse:
 
 class Listings(ApiView):
     """Reading is public, selling is not."""
-
-    idempotent = True
 
     def get_authenticators(self) -> list[Any]:
         public = self.request is not None and self.request.method in ("GET", "HEAD")
@@ -41,9 +39,9 @@ class Listings(ApiView):
         body=serializers.ListingBody,
         answer=serializers.Listing,
         status=201,
-        idempotent=True,
         errors=[*SIGNED_IN, "not_found", "not_tradeable", "insufficient_items"],
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Puts items up for sale; they leave the inventory at once."""
         listing = services.listing_create(seller_id=self.player.id, **self.body(serializers.ListingBody))
@@ -66,17 +64,15 @@ class MyListings(ApiView):
 
 
 class Buy(ApiView):
-    idempotent = True
-
     @documented(
         body=serializers.BuyBody,
         answer=serializers.Bought,
-        idempotent=True,
         errors=[
             *SIGNED_IN, "not_found", "own_listing", "listing_not_active", "insufficient_items", "insufficient_coins",
             "balance_limit",
         ],
     )  # fmt: skip
+    @idempotent
     def post(self, request: Request, listing_id: int) -> HttpResponse:
         """Buys a part of a listing, or all that remains."""
         quantity = self.body(serializers.BuyBody).get("quantity")
@@ -85,13 +81,11 @@ class Buy(ApiView):
 
 
 class Cancel(ApiView):
-    idempotent = True
-
     @documented(
         answer=serializers.Listing,
-        idempotent=True,
         errors=[*SIGNED_IN, "not_found", "permission_denied", "listing_not_active", "balance_limit"],
     )
+    @idempotent
     def post(self, request: Request, listing_id: int) -> HttpResponse:
         """Takes a listing off the market; what remains goes back to its seller."""
         self.body()
