@@ -30,7 +30,7 @@ def client_address(meta: Mapping[str, str]) -> str:
     """
     peer = _parse(meta.get("REMOTE_ADDR", ""))
     if peer is None:
-        return "0.0.0.0"  # noqa: S104 # nosec B104 - a name for "unknown" (a unix socket), nothing is bound to it
+        return "0.0.0.0"  # noqa: S104 - a name for "unknown" (a unix socket), nothing is bound to it # nosec B104
     for hop in reversed(meta.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         if not _trusted(peer):
             break

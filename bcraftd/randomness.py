@@ -17,7 +17,7 @@ def source() -> random.Random:
 def fixed(seed: int) -> Iterator[random.Random]:
     """Uses a seeded source for the duration of a with block."""
     global _source
-    before, _source = _source, random.Random(seed)  # noqa: S311 # nosec B311 - for tests
+    before, _source = _source, random.Random(seed)  # noqa: S311 - for tests # nosec B311
     try:
         yield _source
     finally:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 # serialization_failure and deadlock_detected: the transaction had no effect, and may succeed when run again.
 RETRIED = ("40001", "40P01")
 TRIES = 3
-_jitter = random.Random()  # noqa: S311 # nosec B311 - spreads retries, hides nothing
+_jitter = random.Random()  # noqa: S311 - spreads retries, hides nothing # nosec B311
 
 
 def atomic(function: Callable[P, T]) -> Callable[P, T]:

@@ -36,7 +36,7 @@ def _become(command: list[str], stop_signal: int, guard: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     os.dup2(2, 1)
-    os.execvp(command[0], command)  # noqa: S606  # nosec B606: no shell, as it would take the signals instead
+    os.execvp(command[0], command)  # noqa: S606 - no shell, as it would take the signals instead # nosec B606
 
 
 def _fork(command: list[str], stop_signal: int) -> int:
