@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test check-consistency lint lock clean
+.PHONY: help install up test check-consistency check-economy fuzz mutants lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,11 +22,22 @@ up: install ## start PostgreSQL, Redis, the API and the worker; Ctrl-C stops the
 	@exec $(BIN)/python -m bcraftd.embedded.up
 
 test: install ## run the whole test suite against real servers of its own (ARGS=tests/test_x.py for a part)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
 
 SECONDS := 60
 check-consistency: install ## look for stale reads under kills and failures (SECONDS=3600 SEED=7 OFF=fence)
 	@$(BIN)/python -m tests.consistency --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(OFF),--off $(OFF))
+
+OPERATIONS := 100000
+check-economy: install ## play, kill PostgreSQL and workers, and count every coin and item (OPERATIONS=100000 SEED=7)
+	@$(BIN)/python -m tests.economy --operations $(OPERATIONS) $(if $(SEED),--seed $(SEED))
+
+CASES := 100000
+fuzz: install ## bad values in every place of every call, by the trap table and schemathesis (CASES=100000 SEED=7)
+	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))
+
+mutants: install ## mutation testing of the rules and the economy's services (ONLY=market.services, SURVIVORS=1)
+	@$(BIN)/python -m tests.mutants $(ONLY) $(if $(SURVIVORS),--survivors)
 
 # The type checker's Django plugin reads the settings, and connects to nothing.
 LINT_ENV := BCRAFTD_ENV_FILES=off DATABASE_URL=postgres://nobody@127.0.0.1/nothing REDIS_URL=redis://127.0.0.1/0 \
@@ -38,6 +49,9 @@ lint: install ## ruff, mypy, import-linter, bandit
 	@$(LINT_ENV) $(BIN)/mypy .
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml bcraftd accounts inventory market environment leaderboard
+
+audit: install ## look for known vulnerabilities in the locked packages; skipped, and said so, without a network
+	@$(BIN)/python -m tests.dependency_audit
 
 lock: install ## write both locks again from pyproject.toml (PACKAGE=name upgrades one)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \

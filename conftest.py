@@ -1,5 +1,6 @@
 """What every test has at hand: real servers (tests/servers.py), an empty world, and a client of the API."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
 from bcraftd.cache import background, store
+from tests.mutants import worker
 from tests.support import Api, clean_world
 
 
@@ -15,6 +17,11 @@ from tests.support import Api, clean_world
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """The test database, migrated. pytest-django makes one only for tests that carry its mark, and its mark
     flushes and migrates again after each test with real commits, which takes longer than the tests do."""
+    if template := os.environ.get(worker.TEMPLATE):
+        with django_db_blocker.unblock():
+            worker.own_servers(template)
+        yield
+        return
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
         connection.close()

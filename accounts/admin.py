@@ -191,6 +191,12 @@ class PlayerSessionAdmin(NoAdd, NoChange, BaseAdmin):
     search_help_text = "The player's whole login"
     fields = ["player", "role", "address", "user_agent", "created_at", "last_seen_at"]
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """What no page shows is not filtered by either: `?session_id__startswith=` would spell it out."""
+        return not lookup.startswith(("session_id", "refresh_id")) and bool(
+            super().lookup_allowed(lookup, value, request)
+        )
+
 
 class EntryInline(ReadOnlyInline):
     model = LedgerEntry

@@ -6,6 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest, HttpResponse
 
 from bcraftd.errors import Refusal, is_api, problem
+from bcraftd.network import counted_address
 
 # Seconds: AXES_COOLOFF_TIME.
 LOCKED_SECONDS = 900
@@ -22,17 +23,20 @@ def axes_username(request: HttpRequest, credentials: dict[str, Any] | None = Non
 
 
 def axes_client_ip(request: HttpRequest) -> str:
-    """EdgeMiddleware has put the client's true address there."""
-    return str(request.META["REMOTE_ADDR"])
+    """Whose failures are counted. EdgeMiddleware has put the client's true address there."""
+    return counted_address(request.META["REMOTE_ADDR"])
+
+
+def locked(request: HttpRequest) -> Refusal:
+    """What a locked login is answered. accounts.lockout notes on the request where its own limit ends."""
+    seconds = getattr(request, "lock_seconds", LOCKED_SECONDS)
+    detail = f"Too many failed logins. Try again in {-(-seconds // 60)} minutes."
+    return Refusal("rate_limited", detail, headers={"Retry-After": str(seconds)})
 
 
 def axes_lockout(request: HttpRequest, credentials: dict[str, Any] | None = None, *rest: Any) -> HttpResponse:
     """What a locked-out login gets: the admin's form as a plain page, the API as every other error."""
-    refusal = Refusal(
-        "rate_limited",
-        "Too many failed logins. Try again in a quarter of an hour.",
-        headers={"Retry-After": str(LOCKED_SECONDS)},
-    )
+    refusal = locked(request)
     if is_api(request):
         return problem(request, refusal)
     return HttpResponse(refusal.detail, status=429, content_type="text/plain", headers=refusal.headers)

@@ -3,6 +3,7 @@
 # A place among the best says more than a level does.
 RANK_BADGES = ((1, "champion"), (10, "legend"), (100, "elite"))
 LEVEL_BADGES = ((75, "grandmaster"), (50, "veteran"), (25, "artisan"), (10, "apprentice"))
+NEWCOMER = "newcomer"
 
 
 def badge(level: int, rank: int | None) -> str:
@@ -13,4 +14,4 @@ def badge(level: int, rank: int | None) -> str:
     for least, name in LEVEL_BADGES:
         if level >= least:
             return name
-    return "newcomer"
+    return NEWCOMER

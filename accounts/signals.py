@@ -8,9 +8,10 @@ from django.dispatch import receiver
 
 from accounts import services
 from accounts.models import Player
+from bcraftd import sessions
 from bcraftd.tracked import rows_changed
 
-# A change of any of these kills every token at once.
+# A change of any of these kills every token at once, and what is open in the admin.
 ENDING = frozenset({"role", "is_active", "password"})
 
 
@@ -29,6 +30,7 @@ def end_sessions(instance: Player, **rest: Any) -> None:
     """Ends the sessions of a player whose role, password or standing has changed."""
     if instance.ends_sessions:
         services.sessions_end(player_id=instance.pk, keep=instance.session_kept)
+        sessions.sessions_end(user_id=instance.pk)
         instance.session_kept = None
 
 
@@ -38,3 +40,4 @@ def end_sessions_of_all(rows: Iterable[Player], columns: frozenset[str] | None, 
     if not created and (columns is None or ENDING & columns):
         for player in rows:
             services.sessions_end(player_id=player.pk)
+            sessions.sessions_end(user_id=player.pk)

@@ -1,5 +1,6 @@
 """JSON Web Tokens by simplejwt, each naming its session in the claim `sid`."""
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -8,6 +9,10 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from bcraftd.errors import Refusal
+
+# What we write into a token. Anything else has not been written by us, whatever its signature says.
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,20 @@ def issue(*, player_id: int, session_id: str, refresh_id: str) -> TokenPair:
     return TokenPair(str(access), str(refresh), lifetime, session_id)
 
 
+def _claim(token: Token, name: str, form: re.Pattern[str]) -> str:
+    value = token[name]
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ValueError(name)
+    return value
+
+
 def _read(kind: type[Token], text: str) -> Claims:
     try:
         token = kind(text.encode("ascii"))  # type: ignore[arg-type]
-        return Claims(int(token[api_settings.USER_ID_CLAIM]), str(token["sid"]), str(token["jti"]))
-    except (TokenError, KeyError, ValueError):
+        player_id = int(_claim(token, api_settings.USER_ID_CLAIM, _NUMBER))
+        return Claims(player_id, _claim(token, "sid", _NAME), _claim(token, "jti", _NAME))
+    # The last two: an expiry that no calendar holds.
+    except (TokenError, KeyError, ValueError, OverflowError, OSError):
         raise Refusal("token_invalid") from None
 
 

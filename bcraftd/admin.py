@@ -9,12 +9,15 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django_q.admin import FailAdmin, TaskAdmin, resubmit_task
 from django_q.admin import QueueAdmin as QQueueAdmin
 from django_q.admin import ScheduleAdmin as QScheduleAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from bcraftd.adminbase import BaseAdmin, NoAdd, NoChange, NoDelete, action
+from bcraftd import windows
+from bcraftd.adminbase import BaseAdmin, NoAdd, NoChange, NoDelete, ReadOnlyAdmin, action, display
+from bcraftd.models import EconomyAudit
 
 # The last two are never written: settings turn both logs off.
 for model in (Group, Schedule, Success, Failure, OrmQ, AccessAttempt, AccessLog, AccessFailureLog):
@@ -98,10 +101,43 @@ class QueueAdmin(NoAdd, NoChange, BaseAdmin, QQueueAdmin):
 
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(NoAdd, NoChange, BaseAdmin, AxesAttemptAdmin):
-    """Failed logins. Deleting a row lets that login in again at once."""
+    """Failed logins. Deleting a row lets that login in again at once, from wherever."""
 
     list_display = ["username", "ip_address", "failures_since_start", "attempt_time", "path_info", "user_agent"]
     list_filter: Any = []
     search_fields = ["username", "ip_address"]
     date_hierarchy = None
     actions: Any = []
+
+    def delete_model(self, request: HttpRequest, obj: AccessAttempt) -> None:
+        super().delete_model(request, obj)
+        windows.forget((windows.LOGIN_FAILURES, obj.username or ""))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        names = set(queryset.values_list("username", flat=True))
+        super().delete_queryset(request, queryset)
+        for name in names:
+            windows.forget((windows.LOGIN_FAILURES, name or ""))
+
+
+@admin.register(EconomyAudit)
+class EconomyAuditAdmin(ReadOnlyAdmin):
+    """What the audits of the economy found."""
+
+    list_display = ["started_at", "is_whole", "problem_count", "seconds"]
+    list_filter: Any = []
+    fields = ["started_at", "is_whole", "problem_count", "first_problems", "figures", "seconds"]
+    readonly_fields = fields
+
+    @display(description="Whole", boolean=True)
+    def is_whole(self, row: EconomyAudit) -> bool:
+        return row.ok
+
+    @display(description="The first problems of each kind")
+    def first_problems(self, row: EconomyAudit) -> str:
+        return format_html_join("", "<p>{}: {}</p>", ((each["kind"], each["detail"]) for each in row.problems)) or "-"
+
+    @display(description="Totals")
+    def figures(self, row: EconomyAudit) -> str:
+        named = {name: value for name, value in row.totals.items() if name != "problems"}
+        return format_html_join("", "<p>{}: {}</p>", ((name.replace("_", " "), named[name]) for name in named))

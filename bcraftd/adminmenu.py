@@ -31,6 +31,7 @@ MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
         ("Transfers of coins", "accounts_ledgertransfer", "receipt_long"),
         ("Entries of coins", "accounts_ledgerentry", "toll"),
         ("Movements of items", "inventory_itemmovement", "swap_vert"),
+        ("Audits", "bcraftd_economyaudit", "fact_check"),
     ]),
     ("Operations", [
         ("Moderators' groups", "auth_group", "shield_person"),

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import ParseError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -34,7 +35,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if self.limit is not None and request.method == "POST":
             ratelimits.check_named(request._request, self.limit)
-        if request.method not in ("GET", "HEAD"):
+        # A method that is not there is a 405, whatever the query.
+        if request.method not in ("GET", "HEAD") and request.method in self.allowed_methods:
             query_values(request._request, Empty)
 
     @property
@@ -49,8 +51,11 @@ class ApiView(APIView):
         return query_values(self.request._request, kind)
 
     def body(self, kind: type[StrictSerializer] = Empty) -> dict[str, Any]:
-        """The validated body."""
-        return body_values(self.request.data, kind)
+        """The validated body. Raises ParseError where its absence would decide something and may be an accident."""
+        data = self.request.data
+        if kind is not Empty and getattr(self.request._request, "body_in_doubt", False):
+            raise ParseError("The body is empty, or was lost on its way: send {} if that is what you mean.")
+        return body_values(data, kind)
 
     def handle_exception(self, exc: Exception) -> Any:
         # DRF turns 401 into 403 where a view has no authenticator; our handler knows better.

@@ -1,13 +1,40 @@
-"""What must be right before the first request: Django system checks with an id and a hint."""
+"""What must be right before the first request: Django system checks with an id and a hint.
 
-from collections.abc import Sequence
+Every command of manage.py runs them, and so does who serves without it (bcraftd/wsgi.py): an error refuses the start.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, run_checks
+from django.core.checks import register as django_register
+from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
+from bcraftd import secrecy
+from bcraftd.network import is_loopback
+
+TAG = "bcraftd"
 MIN_KEY_BYTES = 32
+MAKE_ONE = 'Make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+
+register = django_register(TAG)
+
+
+def refuse_to_serve() -> None:
+    """Raises ImproperlyConfigured with every error that our own checks find."""
+    found = [str(message) for message in run_checks(tags=[TAG]) if message.is_serious()]
+    if found:
+        raise ImproperlyConfigured("\n".join(["This cannot be served:", *found]))
+
+
+# --- Secrets and who can reach us -------------------------------------------------------------------------
 
 
 @register
@@ -16,7 +43,7 @@ def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **options: Any) 
     found: list[CheckMessage] = [
         Error(
             f"{name} is shorter than {MIN_KEY_BYTES} bytes.",
-            hint='Make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"',
+            hint=MAKE_ONE,
             id="bcraftd.E001",
         )
         for name in ("SECRET_KEY", "JWT_SIGNING_KEY")
@@ -33,19 +60,84 @@ def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **options: Any) 
     return found
 
 
+def _passwords() -> Iterator[tuple[str, str, str]]:
+    """The passwords of the servers that we connect to: the setting's name, the host, the password."""
+    database, redis = settings.DATABASES["default"], parse_url(settings.REDIS_URL)
+    yield "DATABASE_URL", str(database.get("HOST", "")), str(database.get("PASSWORD", ""))
+    yield "REDIS_URL (or REDIS_PASSWORD)", str(redis.get("host", "")), str(redis.get("password") or "")
+
+
 @register
-def nothing_is_pickled(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """bcraftd.E003: whoever can write to Redis must not be able to run code here."""
-    cache_options: Any = settings.CACHES["default"].get("OPTIONS", {})
-    if "json" in cache_options.get("SERIALIZER", "").lower() and "JSON" in settings.SESSION_SERIALIZER:
+def secrets_are_not_known(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.E007: values that stand in examples, and keys that nobody drew at random."""
+    own = {name: getattr(settings, name) for name in ("SECRET_KEY", "JWT_SIGNING_KEY", "METRICS_TOKEN")}
+    known = [name for name, value in own.items() if secrecy.is_known(value)]
+    # A host without a name is a socket on this machine. How long a password has to be is its server's to say.
+    known += [name for name, host, word in _passwords() if host and not is_loopback(host) and secrecy.is_known(word)]
+    uniform = [name for name, value in own.items() if value and secrecy.is_uniform(value)]
+    why = [(name, "holds a word that stands in examples: others know it, or guess it") for name in known]
+    why += [(name, "has too little variety for a random value") for name in uniform if name not in known]
+    return [Error(f"{name} {what}.", hint=MAKE_ONE, id="bcraftd.E007") for name, what in why]
+
+
+def listening() -> set[str]:
+    """The hosts that this process listens on, as far as it can tell: BIND, and granian's or runserver's own words."""
+    words = sys.argv[1:]
+    found = {settings.BIND, os.environ.get("GRANIAN_HOST", ""), *(word[7:] for word in words if word[:7] == "--host=")}
+    found |= {following for word, following in pairwise(words) if word == "--host"}
+    if "runserver" in words:
+        found |= {word.rpartition(":")[0] for word in words if re.fullmatch(r"[^-].*:[0-9]+", word)}
+    return found - {""}
+
+
+@register
+def debugging_stays_here(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.E008: tracebacks hold settings and other players' data."""
+    reachable = sorted(host for host in listening() if not is_loopback(host))
+    if not settings.DEBUG or not reachable:
         return []
     return [
         Error(
-            "The cache or the session serializer is not JSON.",
+            f"DEBUG is on and the server listens on {', '.join(reachable)}, which is not loopback.",
+            hint="Set DEBUG=false, or BIND=127.0.0.1 to look at tracebacks on this machine.",
+            id="bcraftd.E008",
+        )
+    ]
+
+
+@register
+def redis_asks_who_is_there(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.E009: whoever writes to Redis decides what players read, and who is signed in."""
+    redis = parse_url(settings.REDIS_URL)
+    host = str(redis.get("host", "localhost"))
+    if "path" in redis or redis.get("password") or is_loopback(host):
+        return []
+    return [
+        Error(
+            f"REDIS_URL (or REDIS_HOST) names a Redis on {host} without a password.",
+            hint="Give that server a requirepass, and us redis://:password@host:port/number (or REDIS_PASSWORD).",
+            id="bcraftd.E009",
+        )
+    ]
+
+
+@register
+def nothing_is_pickled(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.E003: whoever can write to Redis must not be able to run code here."""
+    cache_options: list[Any] = [cache.get("OPTIONS", {}) for cache in settings.CACHES.values()]
+    serializers = [*(each.get("SERIALIZER", "") for each in cache_options), settings.SESSION_SERIALIZER]
+    if all("JSON" in str(name) for name in serializers):
+        return []
+    return [
+        Error(
+            "CACHES or SESSION_SERIALIZER names a serializer that is not JSON.",
             hint="django-redis pickles by default: set SERIALIZER to its JSONSerializer.",
             id="bcraftd.E003",
         )
     ]
+
+
+# --- The cache's declarations -----------------------------------------------------------------------------
 
 
 @register

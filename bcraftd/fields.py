@@ -4,11 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.http import HttpRequest
 from rest_framework import serializers
 
 MAX_ID = 2**63 - 1
 MAX_AMOUNT = 2**53 - 1
+# PostgreSQL keeps no NUL in a text. The schema says so too, which would otherwise promise to take one.
+NO_NUL = r"^[^\x00]*\Z"
+CURSOR = r"^[A-Za-z0-9_-]+\Z"
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
@@ -40,10 +44,22 @@ class QueryFlag(serializers.BooleanField):
 
 
 class Text(serializers.CharField):
-    """A JSON string, kept as it is; a number or `true` is not one."""
+    """A string, kept as it is; a number or `true` is not one.
 
-    def __init__(self, **options: Any) -> None:
+    pattern: what all of it has to match, in what Python's and JavaScript's regular expressions have in common but
+    for the end, which is \\Z here. The schema shows it.
+    """
+
+    def __init__(self, *, pattern: str = NO_NUL, message: str | None = None, **options: Any) -> None:
         super().__init__(trim_whitespace=False, **options)
+        self.pattern = pattern
+        # NO_NUL is for the schema alone: DRF refuses a NUL by itself.
+        if pattern != NO_NUL:
+            self.validators.append(RegexValidator(pattern, message))
+
+    def shown(self) -> dict[str, Any]:
+        """The field in the schema, without its lengths."""
+        return {"type": "string", "pattern": self.pattern.replace(r"\Z", "$")}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -63,6 +79,27 @@ class QueryId(QueryInteger):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=1, max_value=MAX_ID, **options)
+
+
+class ShownId(serializers.IntegerField):
+    """The id of a row, in an answer."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_ID, **options)
+
+
+class ShownAmount(serializers.IntegerField):
+    """Coins, pieces, experience: what is counted, in an answer."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=MAX_AMOUNT, **options)
+
+
+class ShownChange(serializers.IntegerField):
+    """An amount that came (positive) or went (negative), in an answer."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=-MAX_AMOUNT, max_value=MAX_AMOUNT, **options)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -90,7 +127,7 @@ class Page(StrictSerializer):
     """The paging parameters of every list."""
 
     limit = QueryInteger(min_value=1, max_value=100, default=50)
-    cursor = serializers.CharField(required=False, max_length=512)
+    cursor = Text(required=False, max_length=512, pattern=CURSOR)
 
 
 def query_values(request: HttpRequest, kind: type[StrictSerializer]) -> dict[str, Any]:

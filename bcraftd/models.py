@@ -1,4 +1,4 @@
-"""What the project itself keeps: the outbox, the answers under idempotency keys, and what the audits found."""
+"""What the project itself keeps: the outbox, the answers under idempotency keys, what the audits found, and counts."""
 
 from django.conf import settings
 from django.db import models
@@ -58,3 +58,15 @@ class EconomyAudit(models.Model):
     @property
     def ok(self) -> bool:
         return self.problem_count == 0
+
+
+class LimitWindow(models.Model):
+    """A count that all processes share and that ends by itself (bcraftd.windows)."""
+
+    # The kind and a keyed hash of who or what is counted: a copy of the table names no player and no address.
+    key = models.CharField(max_length=100, primary_key=True)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"

@@ -1,4 +1,4 @@
-"""The client's address, believed from X-Forwarded-For only where a trusted proxy wrote it."""
+"""Addresses: the client's, believed from X-Forwarded-For only where a trusted proxy wrote it, and our own."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -44,3 +44,18 @@ def client_address(meta: Mapping[str, str]) -> str:
 def from_trusted_proxy(meta: Mapping[str, str]) -> bool:
     """Whether the connection itself comes from a trusted proxy."""
     return _trusted(_parse(meta.get("REMOTE_ADDR", "")))
+
+
+def counted_address(address: str) -> str:
+    """Whom a limit by address counts: an IPv4 address itself, of IPv6 the /64 network that one customer has to
+    themselves, named by its first address. Else a guesser would have 2^64 addresses."""
+    parsed = _parse(address)
+    if not isinstance(parsed, ipaddress.IPv6Address):
+        return address
+    return str(ipaddress.IPv6Address(int(parsed) >> 64 << 64))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or address, is this machine and cannot be reached from another."""
+    address = _parse(host)
+    return address.is_loopback if address is not None else host.lower() == "localhost"

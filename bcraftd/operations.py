@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from django_q.models import Schedule
 
+from bcraftd import economymetrics
 from bcraftd.cache import metrics as cache_metrics
 from bcraftd.cache import outbox, store
 
@@ -109,6 +110,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not with_token and not ipaddress.ip_address(request.META["REMOTE_ADDR"]).is_loopback:
         return HttpResponse("Only from loopback or with the metrics token.\n", status=403, content_type="text/plain")
     exported: HttpResponse = ExportToDjangoView(request)
-    # django-prometheus counts in this process; the cache's own figures are sums over all of them.
-    exported.content += cache_metrics.render()
+    # django-prometheus counts in this process; the cache's own figures are sums over all of them, and the economy's
+    # are those of its newest audit.
+    exported.content += cache_metrics.render() + economymetrics.render()
     return exported

@@ -40,7 +40,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise ParseError(f"{name} is not JSON.")
+    raise ParseError(f"The body holds {name}, which is not JSON.")
 
 
 def loads(body: bytes) -> Any:
@@ -68,4 +68,8 @@ class StrictJSONParser(BaseParser):
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise Refusal("payload_too_large", f"A body may have {MAX_BODY_BYTES} bytes.")
+        request = (parser_context or {}).get("request")
+        # A purchase of one whose line breaks before its body must not be a purchase of everything.
+        if request is not None and len(body) < int(request.META["CONTENT_LENGTH"]):
+            raise ParseError("The body ends before the length that was announced.")
         return loads(body) if body.strip() else {}

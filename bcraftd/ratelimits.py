@@ -1,8 +1,9 @@
 """Limits on requests: the general one in one Redis call, the named ones by django-ratelimit.
 
 A counter is a fixed window that ends by itself: the script that counts also sets the expiry, so that no crash
-between the two can lock anybody out. With Redis gone each process counts for itself, which holds a single
-client to the limit times the number of processes.
+between the two can lock anybody out. With Redis gone each process counts for itself, which holds a single client
+to the limit times the number of processes. That is not enough where passwords are guessed and accounts are made:
+those are then counted in PostgreSQL, by all processes together (bcraftd/windows.py).
 """
 
 import threading
@@ -13,8 +14,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
+from bcraftd import windows
 from bcraftd.cache import store
 from bcraftd.errors import Refusal
+from bcraftd.network import counted_address
 
 NAMED = {
     "craft": "RATE_LIMIT_CRAFT",
@@ -22,7 +25,8 @@ NAMED = {
     "login": "RATE_LIMIT_LOGIN",
     "register": "RATE_LIMIT_REGISTER",
 }
-# A player's token must not buy more guesses at other players' passwords.
+# Counted by address, whoever asks, because a player's token must not buy more guesses at other players' passwords; and
+# counted also without Redis.
 BY_ADDRESS = frozenset({"login", "register"})
 
 
@@ -78,10 +82,14 @@ class ProcessCounter:
 _fallback = ProcessCounter()
 
 
+def _address(request: HttpRequest) -> str:
+    return f"address:{counted_address(request.META['REMOTE_ADDR'])}"
+
+
 def who(request: HttpRequest) -> str:
     """Who is counted: the player where the token is good, else the client's address."""
     principal = getattr(request, "principal", None)
-    return f"player:{principal.id}" if principal is not None else f"address:{request.META['REMOTE_ADDR']}"
+    return f"player:{principal.id}" if principal is not None else _address(request)
 
 
 def count_request(caller: str, rate: tuple[int, int]) -> Usage:
@@ -99,17 +107,29 @@ def check_named(request: HttpRequest, name: str) -> None:
     rate = getattr(settings, NAMED[name])
     if rate is None:
         return
-    caller = f"address:{request.META['REMOTE_ADDR']}" if name in BY_ADDRESS else who(request)
+    caller = _address(request) if name in BY_ADDRESS else who(request)
+    usage = _in_redis(request, name, caller, rate) or _without_redis(name, caller, rate)
+    if usage.exceeded:
+        raise Refusal("rate_limited", headers=usage.retry_headers())
+
+
+def _in_redis(request: HttpRequest, name: str, caller: str, rate: tuple[int, int]) -> Usage | None:
+    """None where Redis did not count: it is away, or it dropped the counter between two commands of the library, which
+    then tells of a limit of 0."""
     try:
         found = store.guarded(
             lambda: get_usage(request, group=name, key=lambda group, request: caller, rate=rate, increment=True)
         )
     except store.StoreDown:
-        found = None
-    if found is None:
-        count, reset = _fallback.count(f"{name}:{caller}", rate[1])
-        usage = Usage(rate[0], count, reset)
-    else:
-        usage = Usage(found["limit"], found["count"], max(found["time_left"], 1))
-    if usage.exceeded:
-        raise Refusal("rate_limited", headers=usage.retry_headers())
+        return None
+    if not found or not found["limit"]:
+        return None
+    return Usage(found["limit"], found["count"], max(found["time_left"], 1))
+
+
+def _without_redis(name: str, caller: str, rate: tuple[int, int]) -> Usage:
+    limit, window = rate
+    count, reset = (
+        windows.count((name, caller), window) if name in BY_ADDRESS else _fallback.count(f"{name}:{caller}", window)
+    )
+    return Usage(limit, count, reset)

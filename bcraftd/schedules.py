@@ -37,6 +37,7 @@ def declared() -> list[Every]:
 
 SCHEDULES = [
     Every(name="activity: write behind", task="bcraftd.tasks.activity_write", minutes=1),
+    Every(name="economy: audit", task="bcraftd.tasks.economy_audit", minutes=60),
     Every(name="idempotency: sweep", task="bcraftd.tasks.idempotency_sweep", minutes=60),
 ]
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
+from bcraftd.converters import SessionConverter
 from bcraftd.errors import CODES
+from bcraftd.fields import Text
+from bcraftd.openapi import ETAG, REQUEST_ID
 
 
 class FieldError(serializers.Serializer):
@@ -20,12 +24,12 @@ class FieldError(serializers.Serializer):
 class Problem(serializers.Serializer):
     """RFC 9457, application/problem+json."""
 
-    type = serializers.CharField()
+    type = serializers.RegexField(r"^urn:bcraftd:error:[a-z_]+\Z")
     title = serializers.CharField()
-    status = serializers.IntegerField()
+    status = serializers.IntegerField(min_value=400, max_value=599)
     detail = serializers.CharField()
-    code = serializers.CharField()
-    request_id = serializers.CharField()
+    code = serializers.ChoiceField(list(CODES))
+    request_id = serializers.RegexField(REQUEST_ID)
     errors = FieldError(many=True, required=False)  # type: ignore[assignment] # RFC 9457 names it so
 
 
@@ -33,11 +37,42 @@ ANY_CALL = ("invalid", "rate_limited", "not_acceptable", "service_unavailable", 
 ANY_POST = ("parse_error", "payload_too_large", "unsupported_media_type")
 WITH_KEY = ("idempotency_in_progress", "idempotency_key_reused")
 
+YOUR_REQUEST_ID = OpenApiParameter(
+    "X-Request-ID",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Your name for the request, if it is 8 to 64 of `A-Za-z0-9-`; anything else is replaced.",
+)
+YOUR_SESSION = OpenApiParameter(
+    "X-Session-ID",
+    {"type": "string", "pattern": f"^{SessionConverter.regex}$"},
+    OpenApiParameter.HEADER,
+    description="The token's own session, to be checked.",
+)
 
-def _header(name: str, description: str, statuses: Sequence[int]) -> OpenApiParameter:
+
+def _header(
+    name: str, description: str, statuses: Sequence[int], *, required: bool = True, **schema: Any
+) -> OpenApiParameter:
     return OpenApiParameter(
-        name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, response=list(statuses)
+        name,
+        {"type": "string", **schema},
+        OpenApiParameter.HEADER,
+        description=description,
+        response=list(statuses),
+        required=required,
     )
+
+
+def _cached_headers(private: bool) -> list[OpenApiParameter]:
+    """What a cached read takes and gives."""
+    good = [200, 304]
+    headers = [
+        _header("X-Cache", "Where the answer came from.", good, enum=["HIT", "MISS", "BYPASS"]),
+        _header("ETag", "Weak, of the data without `source`.", good, pattern=ETAG),
+        OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER),
+    ]
+    return [*headers, _header("Vary", "Authorization.", good, pattern="Authorization")] if private else headers
 
 
 def _key_headers(status: int) -> list[OpenApiParameter]:
@@ -49,8 +84,19 @@ def _key_headers(status: int) -> list[OpenApiParameter]:
             OpenApiParameter.HEADER,
             description="1 to 255 visible ASCII characters. The first good answer is kept under it for 24 hours.",
         ),
-        _header("Idempotent-Replayed", "true where this is the kept answer, and nothing was done.", [status]),
+        _header("Idempotent-Replayed", "Where this is the kept answer.", [status], required=False, enum=["true"]),
     ]
+
+
+class TextSchema(OpenApiSerializerFieldExtension):
+    """Texts with the pattern that they have to match."""
+
+    target_class = Text
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = self.target.shown()
+        return shown
 
 
 class ApiSchema(AutoSchema):
@@ -92,16 +138,13 @@ def documented(
     statuses and their serializers. A method that is idempotent (bcraftd.api) says so by itself.
     """
     responses: dict[Any, Any] = {status: answer or OpenApiResponse(description="No body."), **(also or {})}
-    parameters: list[Any] = [_header("X-Request-ID", "Names the request in the server's log.", [status])]
-    if query is not None:
-        parameters.append(query)
+    parameters: list[Any] = [YOUR_REQUEST_ID, *([query] if query is not None else [])]
+    signed_in = "not_authenticated" in errors
+    if signed_in:
+        parameters.append(YOUR_SESSION)
     if cached:
         responses[304] = OpenApiResponse(description="What If-None-Match names is still true.")
-        parameters += [
-            _header("X-Cache", "HIT, MISS or BYPASS.", [status, 304]),
-            _header("ETag", "Weak, of the data without `source`.", [status, 304]),
-            OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER),
-        ]
+        parameters += _cached_headers(private=signed_in)
 
     def decorate(method: Any) -> Any:
         # Whatever is sent with a POST is parsed, also where no body is needed.

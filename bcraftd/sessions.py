@@ -8,8 +8,12 @@ Redis did not take cannot bring a closed session back for longer than that.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import cached_db
+from django.contrib.sessions.models import Session
 from django.core.cache import caches
+from django.db import transaction
+from django.utils import timezone
 
 from bcraftd.cache import store
 
@@ -52,3 +56,15 @@ class SessionStore(cached_db.SessionStore):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
         self._cache = _Degrading()
+
+
+def sessions_end(*, user_id: int) -> None:
+    """Ends everything that a user has open in the admin: the rows with this transaction, the copies right after it.
+
+    Rows do not say whose they are, but only operators have some, so that all of them are few.
+    """
+    alive = Session.objects.filter(expire_date__gt=timezone.now())
+    keys = [row.session_key for row in alive if row.get_decoded().get(SESSION_KEY) == str(user_id)]
+    Session.objects.filter(session_key__in=keys).delete()
+    for key in keys:
+        transaction.on_commit(SessionStore(key).delete, robust=True)

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import include, path, register_converter
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from bcraftd import operations
-from bcraftd.converters import IdConverter
+from bcraftd.converters import IdConverter, SessionConverter
+from bcraftd.documents import DocsView, SchemaView
 
 register_converter(IdConverter, "id")
+register_converter(SessionConverter, "session")
 
 api: list[Any] = [
     path("", include("accounts.api.urls")),
@@ -17,8 +18,8 @@ api: list[Any] = [
     path("", include("inventory.api.urls")),
     path("", include("market.api.urls")),
     path("", include("leaderboard.api.urls")),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("schema", SchemaView.as_view(), name="schema"),
+    path("docs", DocsView.as_view(url_name="schema"), name="docs"),
 ]
 
 urlpatterns = [

@@ -9,6 +9,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bcraftd.settings")
 application = get_wsgi_application()
 
 # Django has to be set up before anything of the engine can be imported.
+from bcraftd import checks  # noqa: E402
 from bcraftd.cache import outbox  # noqa: E402
 
+# The commands of manage.py check by themselves; a server that is started from here has to ask.
+checks.refuse_to_serve()
 outbox.relay_start()

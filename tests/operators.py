@@ -13,7 +13,8 @@ from django_q.models import Failure, Success
 from django_q.tasks import async_task
 
 from accounts.models import Player, Role
-from bcraftd import schedules
+from bcraftd import economy, schedules
+from bcraftd.models import EconomyAudit
 from tests.support import Api, profession_id
 
 PASSWORD = "correct horse battery"
@@ -122,6 +123,7 @@ def populate(ada: Api, bob: Api) -> None:
     assert ada.post(f"/api/professions/{profession_id('timberhand')}/join").status_code == 201
     leaderboard_refresh(wait=True)
     schedules.upsert()
+    economy.record(economy.audit())
     Group.objects.create(name="market wardens")
     AccessAttempt.objects.create(
         username="ada", ip_address="192.0.2.7", failures_since_start=3, attempt_time=timezone.now()
@@ -132,3 +134,7 @@ def populate(ada: Api, bob: Api) -> None:
             started=timezone.now(), stopped=timezone.now(), result="a text",
         )  # fmt: skip
     async_task("bcraftd.tasks.activity_write")
+    EconomyAudit.objects.create(
+        started_at=timezone.now(), seconds=0.5, problem_count=1, totals={"players": 2},
+        problems=[{"kind": "coins", "detail": "a sentence"}],
+    )  # fmt: skip

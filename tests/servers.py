@@ -2,13 +2,16 @@
 
 The servers are this run's own: in a folder of its own under .bcraftd/test, on ports of their own, gone with the run.
 Where DATABASE_URL or REDIS_URL is set in the environment, that server is used instead; .env is not read, so that a
-developer's settings cannot change what is tested. The functions below let a test break the servers that it runs on.
+developer's settings cannot change what is tested. With `-n` each of pytest-xdist's processes has servers of its own,
+and the one that hands out the tests has none. The functions below let a test break the servers that it runs on.
 """
 
 import atexit
 import fcntl
 import os
+import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TextIO
@@ -24,14 +27,21 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "BCRAFTD_ENV_FILES": "off",
     "DJANGO_SETTINGS_MODULE": "bcraftd.settings",
-    "SECRET_KEY": "tests-only-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz",
-    "JWT_SIGNING_KEY": "tests-only-signing-key-9876543210-zyxwvutsrqponmlkjihgfedcba",
+    # Drawn anew: one that stands in a repository is refused at the start.
+    "SECRET_KEY": secrets.token_urlsafe(48),
+    "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
     "HTTPS": "false",
     # On a busy machine a healthy Redis may take a tenth of a second; a test that wants it slow makes it so.
     "REDIS_TIMEOUT": "1",
     "LOGIN_FAILURE_LIMIT": "0",
-    **{f"RATE_LIMIT_{name}": "off" for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "REGISTER")},
+    **{
+        f"RATE_LIMIT_{name}": "off"
+        for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "LOGIN_FAILURES", "REGISTER", "ADMIN")
+    },
 }
+
+# What stands in for the servers where there are none; whoever gets it handed down starts its own.
+NOWHERE = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "REDIS_URL": "redis://127.0.0.1:1/0"}
 
 _folder: Path | None = None
 _lock: TextIO | None = None
@@ -104,9 +114,24 @@ def _lock_of(path: Path) -> TextIO | None:
     return file
 
 
+def _hands_out() -> bool:
+    """Whether this process only hands tests out to others: xdist names those in their environment."""
+    return "PYTEST_XDIST_WORKER" not in os.environ and any(word.startswith("-n") for word in sys.argv[1:])
+
+
 def _start() -> None:
     global _folder, _lock, _postgres, _valkey
     os.environ.update(SETTINGS)
+    given = {name: os.environ[name] for name in NOWHERE if name in os.environ}
+    if _hands_out():
+        # Its settings are read, and nothing is connected to.
+        os.environ.update({**NOWHERE, **given})
+        return
+    for name, url in given.items():
+        if url == NOWHERE[name]:
+            del os.environ[name]
+    if "PYTEST_XDIST_WORKER" in os.environ and any(os.environ.get(name) for name in NOWHERE):
+        raise ServerError("Tests on several processes need servers of their own: unset DATABASE_URL and REDIS_URL.")
     own_redis = not any(os.environ.get(name) for name in ("REDIS_URL", "REDIS_URI", "REDIS_HOST"))
     own_postgres = not os.environ.get("DATABASE_URL")
     if not (own_redis or own_postgres):

@@ -3,13 +3,14 @@ Redis commands, and quick ways to make a world."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import Resolver404, resolve
@@ -156,14 +157,24 @@ def profession_id(slug: str) -> int:
     return Profession.objects.values_list("pk", flat=True).get(slug=slug)
 
 
-def assert_problem(response: Any, status: int, code: str, field: str | None = None) -> dict[str, Any]:
-    """The answer is RFC 9457's with this status and code; `field` is among the named ones."""
+# It begins with a capital or a number, is not shouted, and ends with a full stop.
+SENTENCE = re.compile(r"(?s)[A-Z0-9].*[a-z].*\.")
+
+
+def assert_problem(
+    response: Any, status: int, code: str, field: str | None = None, *, says: object = ""
+) -> dict[str, Any]:
+    """The answer is RFC 9457's with this status and code, and tells it in a sentence in which `says` occurs; `field`
+    is among the named ones."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
     assert body["code"] == code, body
     assert body["status"] == status
     assert body["request_id"] == response["X-Request-ID"]
+    assert str(says) in body["detail"], body
+    # What is wrong with a field is told after the field's name.
+    assert body.get("errors") or SENTENCE.fullmatch(body["detail"]), body
     if field is not None:
         assert field in [row["field"] for row in body.get("errors", [])], body
     return body
@@ -177,6 +188,17 @@ def queries() -> Iterator[list[str]]:
         yield seen
     noise = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ")
     seen += [row["sql"] for row in captured.captured_queries if not row["sql"].startswith(noise)]
+
+
+def locks(sql: Iterable[str]) -> list[str]:
+    """The statements that lock rows, in their order."""
+    return [statement for statement in sql if re.search(r"FOR (NO KEY )?UPDATE", statement)]
+
+
+def written(sql: Iterable[str], model: type[Model]) -> list[set[str]]:
+    """The columns that each UPDATE of a model's table sets."""
+    updates = (re.match(f'UPDATE "{model._meta.db_table}" SET (.*) WHERE ', statement) for statement in sql)
+    return [set(re.findall(r'"(\w+)" = ', update[1])) for update in updates if update]
 
 
 @contextmanager

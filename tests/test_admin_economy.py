@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from bcraftd import economy
 from environment.models import Season, Weather
 from inventory.models import Recipe, Resource
 from market.models import Listing
+from tests.audit_world import by_hand
 from tests.operators import Operator, admin, errors_of, messages_of
 from tests.support import Api, resource_id
 
@@ -268,3 +270,21 @@ def test_a_moderator_refreshes_only_where_a_group_lets_him(olga: Operator) -> No
     assert Operator.make("mona", "moderator").client.post(page, form).status_code == 403
     mark = Operator.make("mark", "moderator", "leaderboard.change_leaderboardrow")
     assert mark.client.post(page, form).status_code == 302
+
+
+# Audits.
+
+
+def test_an_audit_names_the_first_problems_and_says_so_in_the_list(olga: Operator, ada: Api) -> None:
+    whole = economy.record(economy.audit())
+    by_hand("UPDATE accounts_ledgertransfer SET reason = '<b>gift</b>'")
+    broken = economy.record(economy.audit())
+
+    listed = olga.get("bcraftd_economyaudit_changelist")
+    assert list(listed.context["cl"].result_list) == [broken, whole]
+    shown = olga.get("bcraftd_economyaudit_change", broken.pk).content.decode()
+    assert "reason_unknown: transfer " in shown
+    assert "&lt;b&gt;gift&lt;/b&gt;" in shown
+    assert "<b>gift" not in shown
+    assert "coins minted: 1000" in shown
+    assert "reason_unknown" not in olga.get("bcraftd_economyaudit_change", whole.pk).content.decode()

@@ -60,6 +60,9 @@ TASKS: dict[str, Scenario] = {
     "bcraftd.tasks.activity_write": keeps(
         _task("bcraftd.tasks.activity_write", _somebody_looks), "Nothing shows how often, or when last."
     ),
+    "bcraftd.tasks.economy_audit": keeps(
+        _task("bcraftd.tasks.economy_audit"), "It reads; what it keeps of it nothing cached shows."
+    ),
     "bcraftd.tasks.idempotency_sweep": keeps(
         _task("bcraftd.tasks.idempotency_sweep", _yesterdays_answer), "A kept answer is read from PostgreSQL."
     ),

@@ -10,7 +10,16 @@ from bcraftd.commands import ReportingCommand
 from tests.programs import command, manage
 from tests.support import Api
 
-OURS = ["cache_flush", "cache_keys", "cache_stats", "grant", "leaderboard_refresh", "listings_expire", "seed"]
+OURS = [
+    "cache_flush",
+    "cache_keys",
+    "cache_stats",
+    "economy_audit",
+    "grant",
+    "leaderboard_refresh",
+    "listings_expire",
+    "seed",
+]
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 
 
@@ -83,7 +92,8 @@ def test_words_that_make_no_sense_exit_with_two(ada: Api, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
-    "name", ["cache_flush", "cache_keys", "cache_stats", "leaderboard_refresh", "listings_expire", "seed"]
+    "name",
+    ["cache_flush", "cache_keys", "cache_stats", "economy_audit", "leaderboard_refresh", "listings_expire", "seed"],
 )
 def test_the_json_is_one_line_and_nothing_else(world: None, name: str) -> None:
     words = ["--all", "--yes"] if name == "cache_flush" else []
@@ -112,7 +122,7 @@ def test_as_a_program_it_exits_with_one_where_redis_is_down(world: None, name: s
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["leaderboard_refresh", "listings_expire", "seed"])
+@pytest.mark.parametrize("name", ["economy_audit", "leaderboard_refresh", "listings_expire", "seed"])
 def test_what_needs_only_postgresql_works_without_redis(world: None, name: str) -> None:
     done = manage(name, "--json", **NOWHERE)
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from django.db import connection
 
+from bcraftd import economy, economymetrics
 from bcraftd.errors import CODES
 from bcraftd.leveling import experience_for
 from inventory.models import Rarity
@@ -119,6 +120,23 @@ def test_every_schedule_stands_in_the_guide_with_its_interval() -> None:
 
     documented = {words(row[0])[0]: int(row[1].split()[0]) for row in rows(API, "## Commands") if len(row) == 2}
     assert documented == {each.name: each.minutes for each in declared()}
+
+
+def test_every_check_of_the_audit_stands_in_the_page_with_what_it_proves_and_no_other() -> None:
+    documented = [(words(kind)[0], proves) for kind, proves in rows(ECONOMY, "### What it proves")]
+    assert documented == [(check.kind, check.proves) for check in economy.declared()]
+
+
+def test_every_total_of_the_audit_stands_in_the_page(world: None) -> None:
+    totals = [name for names, _ in rows(ECONOMY, "### Totals") for name in words(names)]
+    assert sorted(totals) == sorted(economy.audit().totals)
+
+
+def test_every_metric_of_the_audit_stands_in_the_page(world: None) -> None:
+    economy.record(economy.audit())
+    totals = {f"bcraftd_economy_{name}" for name in economy.audit().totals if name != "problems"}
+    named = set(re.findall(r"(?m)^# TYPE (\w+)", economymetrics.render().decode()))
+    assert set(re.findall(r"bcraftd_economy_\w+", ECONOMY)) - {"bcraftd_economy_"} == named - totals
 
 
 # What Django names by itself (a unique column, a positive one) begins with the table's app.

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
-from tests.support import Api, schema
+from bcraftd.errors import CODES
+from tests.support import Api, assert_problem, schema
 
 # Method, path and whether a token is needed, as the specification lists them.
 CALLS = """
@@ -121,3 +123,70 @@ def test_the_page_may_load_nothing_from_elsewhere(api: Api) -> None:
     assert "default-src 'self'" in policy
     assert "//" not in policy
     assert "default-src 'none'" in api.get("/api/resources")["Content-Security-Policy"]
+
+
+# --- What the schema promises -----------------------------------------------------------------------------
+
+
+def resolved(document: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in found:
+        where = document
+        for name in found["$ref"].removeprefix("#/").split("/"):
+            where = where[name]
+        found = where
+    return found
+
+
+def published() -> dict[str, Any]:
+    """The document as it is served; `schema` closes also what is answered."""
+    document: dict[str, Any] = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+    return document
+
+
+def test_every_body_is_closed_and_every_answer_open_to_what_a_later_release_adds(world: None) -> None:
+    for name, component in published()["components"]["schemas"].items():
+        if component.get("type") == "object":
+            assert component.get("additionalProperties", True) is not name.endswith("Request"), name
+
+
+@pytest.mark.parametrize(("method", "path", "who"), TABLE)
+def test_every_number_and_text_that_is_taken_has_its_bounds(world: None, method: str, path: str, who: str) -> None:
+    operation, document = operations()[method, path], schema()
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    taken = dict(resolved(document, content).get("properties", {}))
+    taken |= {row["name"]: row["schema"] for row in operation.get("parameters", ()) if row["in"] != "header"}
+
+    for name, found in taken.items():
+        if found["type"] == "integer":
+            assert {"minimum", "maximum"} <= set(found), name
+        elif found["type"] == "string" and "enum" not in found:
+            assert "pattern" in found, name
+
+
+@pytest.mark.parametrize(("method", "path", "who"), TABLE)
+def test_an_answer_says_its_headers_and_an_error_its_codes(world: None, method: str, path: str, who: str) -> None:
+    document = published()
+    for status, answer in document["paths"][path][method.lower()]["responses"].items():
+        headers = {name: resolved(document, header) for name, header in answer["headers"].items()}
+        needed = {name for name, header in headers.items() if header.get("required")}
+        assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(headers)
+        assert needed >= {"X-Request-ID", "Cache-Control", *({"Retry-After"} if status in ("429", "503") else ())}
+        assert ("WWW-Authenticate" in needed) is (status == "401")
+        if status >= "400":
+            _, only = answer["content"]["application/problem+json"]["schema"]["allOf"]
+            assert only["properties"]["status"] == {"const": int(status)}
+            assert {CODES[code][0] for code in only["properties"]["code"]["enum"]} == {int(status)}
+
+
+@pytest.mark.parametrize("query", ["version=%0A", "version=1", "lang=en", "format=json", "x"])
+def test_the_document_takes_no_query(api: Api, query: str) -> None:
+    assert_problem(api.get(f"/api/schema?{query}"), 400, "invalid", query.partition("=")[0])
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "DELETE"])
+def test_the_document_and_its_page_can_only_be_read(api: Api, path: str, method: str) -> None:
+    answer = api.client.generic(method, path)
+
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer["Allow"] == "GET, HEAD"

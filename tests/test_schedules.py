@@ -28,6 +28,7 @@ WANTED = {
     "bcraftd.tasks.activity_write": 1,
     "accounts.tasks.sessions_sweep": 60,
     "bcraftd.tasks.idempotency_sweep": 60,
+    "bcraftd.tasks.economy_audit": 60,
 }
 
 

@@ -12,7 +12,7 @@ urlpatterns = [
     path("auth/password", views.Password.as_view()),
     path("auth/me", views.Me.as_view()),
     path("auth/sessions", views.Sessions.as_view()),
-    path("auth/sessions/<str:session_id>", views.OneSession.as_view()),
+    path("auth/sessions/<session:session_id>", views.OneSession.as_view()),
     path("players/<id:player_id>", views.Profile.as_view()),
     path("wallet/entries", views.WalletEntries.as_view()),
 ]

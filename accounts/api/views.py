@@ -1,10 +1,9 @@
 """Accounts over HTTP."""
 
-from axes.handlers.proxy import AxesProxyHandler
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts import backends, selectors, services
+from accounts import lockout, selectors, services
 from accounts.api import serializers
 from accounts.tokens import TokenPair
 from bcraftd.api import ApiView, PublicView, json_answer
@@ -45,19 +44,9 @@ class Login(PublicView):
         """Opens a session."""
         given = self.body(serializers.LoginBody)
         raw = request._request
-        if not AxesProxyHandler.is_allowed(raw, {"login": given["login"]}):
-            raise Refusal(
-                "rate_limited",
-                "Too many failed logins. Try again in a quarter of an hour.",
-                headers={"Retry-After": str(backends.LOCKED_SECONDS)},
-            )
-        try:
+        with lockout.guarded(raw, given["login"]):
             player = services.player_authenticate(request=raw, **given)
-        finally:
-            # The failure that reaches the limit is still answered as a failure; the next one is locked out.
-            raw.axes_locked_out = False  # type: ignore[attr-defined]
-        # Not by Django's signal, which would also write last_login: a good login forgets the failures before it.
-        AxesProxyHandler.user_logged_in(sender=type(self), request=raw, user=player)
+        lockout.succeeded(raw, player)
         return _tokens(
             services.session_open(
                 player=player, user_agent=raw.META.get("HTTP_USER_AGENT", ""), address=raw.META["REMOTE_ADDR"]
@@ -73,7 +62,7 @@ class Refresh(PublicView):
 
 
 class Logout(ApiView):
-    @documented(answer=serializers.Status, errors=SIGNED_IN)
+    @documented(answer=serializers.LoggedOut, errors=SIGNED_IN)
     def post(self, request: Request) -> HttpResponse:
         """Ends this session: its tokens are dead at once, everywhere."""
         self.body()
@@ -84,10 +73,18 @@ class Logout(ApiView):
 class Password(ApiView):
     limit = "login"
 
-    @documented(body=serializers.PasswordBody, answer=serializers.Status, errors=SIGNED_IN)
+    @documented(body=serializers.PasswordBody, answer=serializers.Changed, errors=SIGNED_IN)
     def post(self, request: Request) -> HttpResponse:
         """Changes the password; all other sessions end."""
-        services.password_change(principal=self.player, **self.body(serializers.PasswordBody))
+        given, raw = self.body(serializers.PasswordBody), request._request
+        with lockout.guarded(raw, self.player.login):
+            try:
+                services.password_change(principal=self.player, **given)
+            except Refusal as refusal:
+                # Who has a token and guesses the password is held as one who has none.
+                if any(error["code"] == "wrong" for error in refusal.errors):
+                    lockout.failed(raw, self.player.login)
+                raise
         return json_answer({"status": "changed"})
 
 

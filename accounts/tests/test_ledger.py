@@ -1,5 +1,6 @@
 """The ledger of coins: double entry, append-only, and balances that are always its sum."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db.utils import DatabaseError
 from accounts.models import MAX_AMOUNT, LedgerEntry, LedgerTransfer, Player, PlayerStatistics, SystemAccount
 from accounts.services import coins_transfer, players_lock
 from bcraftd.errors import Refusal
-from tests.support import Api
+from tests.support import Api, locks, queries, written
 
 INTO = "transfer_id, player_id, system_account, amount"
 
@@ -25,13 +26,14 @@ def balances() -> dict[int, int]:
     return dict(Player.objects.values_list("pk", "coins"))
 
 
-def transfer(amounts: Mapping[Any, int], reason: str = "test") -> None:
+def transfer(amounts: Mapping[Any, int], reason: str = "test", **facts: Any) -> LedgerTransfer:
     """A transfer among players (by id) and system accounts."""
     with transaction.atomic():
         locked = players_lock([who for who in amounts if isinstance(who, int)])
-        coins_transfer(
+        return coins_transfer(
             moves={locked[who] if isinstance(who, int) else who: coins for who, coins in amounts.items()},
             reason=reason,
+            **facts,
         )
 
 
@@ -54,7 +56,50 @@ def test_starting_coins_come_from_the_mint(ada: Api) -> None:
         ("mint", None, -1000),
         ("", ada.id, 1000),
     ]
-    assert {entry.transfer.reason for entry in entries} == {"starting_coins"}
+    assert {(entry.transfer.reason, entry.transfer.reference) for entry in entries} == {
+        ("starting_coins", f"player:{ada.id}")
+    }
+
+
+def test_a_transfer_keeps_its_reason_its_reference_and_its_operation(ada: Api) -> None:
+    operation = uuid.uuid4()
+    made = transfer({ada.id: -5, SystemAccount.MARKET_FEE: 5}, "toll", reference="bridge:7", operation_id=operation)
+
+    assert LedgerTransfer.objects.values_list("reason", "reference", "operation_id").get(pk=made.pk) == (
+        "toll",
+        "bridge:7",
+        operation,
+    )
+
+
+def test_a_transfer_without_a_reference_has_none_and_an_operation_of_its_own(ada: Api) -> None:
+    made = [transfer({ada.id: -5, SystemAccount.MARKET_FEE: 5}) for _ in range(2)]
+
+    rows = LedgerTransfer.objects.filter(pk__in=[each.pk for each in made])
+    assert [row.reference for row in rows] == ["", ""]
+    assert len({row.operation_id for row in rows} - {None}) == 2
+
+
+def test_who_gets_nothing_has_no_entry(ada: Api, bob: Api) -> None:
+    made = transfer({ada.id: -5, bob.id: 0, SystemAccount.MARKET_FEE: 5})
+
+    assert set(made.entries.values_list("player_id", "amount")) == {(ada.id, -5), (None, 5)}
+
+
+def test_a_transfer_writes_a_players_coins_and_nothing_else_of_it(ada: Api, bob: Api) -> None:
+    with queries() as sql:
+        transfer({ada.id: -300, bob.id: 300})
+
+    assert written(sql, Player) == [{"coins"}, {"coins"}]
+
+
+def test_players_are_locked_by_their_ids_and_rows_that_point_at_them_need_not_wait(ada: Api, bob: Api) -> None:
+    with queries() as sql, transaction.atomic():
+        locked = players_lock([bob.id, ada.id, bob.id])
+
+    assert list(locked) == [ada.id, bob.id]
+    (lock,) = locks(sql)
+    assert lock.endswith('ORDER BY "accounts_player"."id" ASC FOR NO KEY UPDATE')
 
 
 @pytest.mark.parametrize("table", ["accounts_ledgerentry", "accounts_ledgertransfer"])
@@ -165,7 +210,7 @@ def test_the_service_refuses_what_is_no_transfer(ada: Api, moves: dict[Any, int]
 
 @pytest.mark.parametrize("amount", [1001, MAX_AMOUNT])
 def test_nobody_spends_what_is_not_there(ada: Api, amount: int) -> None:
-    with pytest.raises(Refusal, match="insufficient_coins"):
+    with pytest.raises(Refusal, match=rf"insufficient_coins: .*\b(?<!-){amount} coins; 1000 are there\.$"):
         transfer({ada.id: -amount, SystemAccount.MARKET_FEE: amount})
 
     assert balances() == sums() == {ada.id: 1000}
@@ -181,7 +226,7 @@ def test_a_balance_may_reach_its_limit_and_not_pass_it(ada: Api) -> None:
     transfer({SystemAccount.MINT: 1000 - MAX_AMOUNT, ada.id: MAX_AMOUNT - 1000})
     assert ada.coins() == MAX_AMOUNT
 
-    with pytest.raises(Refusal, match="balance_limit"):
+    with pytest.raises(Refusal, match=rf"balance_limit: .*{MAX_AMOUNT} coins\.$"):
         transfer({SystemAccount.MINT: -1, ada.id: 1})
     assert balances() == sums() == {ada.id: MAX_AMOUNT}
 

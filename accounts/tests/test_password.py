@@ -1,12 +1,13 @@
 """POST /api/auth/password"""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from accounts.models import Player, PlayerSession
 from bcraftd.cache import store
-from tests.support import Api, assert_problem
+from tests.support import SENTENCE, Api, assert_problem, queries, written
 
 OLD = "correct horse battery"
 NEW = "another long staple"
@@ -45,7 +46,8 @@ def test_a_wrong_old_password_changes_nothing(ada: Api) -> None:
 
     body = assert_problem(change(ada, old_password="wrong horse battery"), 400, "invalid", "old_password")
 
-    assert body["errors"][0]["code"] == "wrong"
+    assert body["errors"] == [{"field": "old_password", "code": "wrong", "detail": body["detail"]}]
+    assert SENTENCE.fullmatch(body["detail"])
     assert Player.objects.get().password == before
     assert other.get("/api/auth/me").status_code == 200
 
@@ -64,10 +66,24 @@ def test_a_bad_value_is_named_and_changes_nothing(ada: Api, field: str, value: A
 def test_a_weak_new_password_changes_nothing(ada: Api, weak: str) -> None:
     other = Api.signed_in("ada", OLD)
 
-    assert_problem(change(ada, new_password=weak), 400, "invalid", "new_password")
+    body = assert_problem(change(ada, new_password=weak), 400, "invalid", "new_password")
 
+    assert body["detail"] == body["errors"][0]["detail"]
     assert other.get("/api/auth/me").status_code == 200
     assert PlayerSession.objects.count() == 2
+
+
+def test_a_new_password_that_is_nearly_the_login_is_refused(sign_up: Callable[..., Api]) -> None:
+    body = assert_problem(change(sign_up("gwendolyn"), new_password="gwendolyn1"), 400, "invalid", "new_password")
+
+    assert [row["code"] for row in body["errors"]] == ["password_too_similar"]
+
+
+def test_a_change_writes_the_password_and_nothing_else_of_the_player(ada: Api) -> None:
+    with queries() as sql:
+        change(ada)
+
+    assert written(sql, Player) == [{"password"}]
 
 
 def test_an_unknown_field_is_refused(ada: Api) -> None:

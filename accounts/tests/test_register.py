@@ -4,9 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection
 
 from accounts.models import LedgerEntry, Player
+from accounts.services import player_register
+from bcraftd.errors import Refusal
 from tests.support import Api, assert_problem
 
 PASSWORD = "correct horse battery"
@@ -142,6 +145,45 @@ def test_every_rule_that_a_password_breaks_is_named(api: Api) -> None:
         "password_too_common",
         "password_entirely_numeric",
     }
+    assert body["detail"] == body["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("password", ["Gwendolyn1", "montgomery7"])
+def test_a_password_that_is_nearly_the_login_or_the_email_is_refused(api: Api, password: str) -> None:
+    answer = register(api, login="gwendolyn", email="montgomery@example.org", password=password)
+
+    body = assert_problem(answer, 400, "invalid", "password")
+    assert [row["code"] for row in body["errors"]] == ["password_too_similar"]
+
+
+class NoVowels:
+    """A rule that an operator may have added: Django does not ask for a code."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        raise ValidationError("No vowels, please.")
+
+
+def test_a_rule_without_a_code_of_its_own_is_told_too(api: Api, settings: Any) -> None:
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": f"{__name__}.NoVowels"}]
+
+    body = assert_problem(register(api), 400, "invalid", "password")
+
+    assert body["errors"] == [{"field": "password", "code": "invalid", "detail": "No vowels, please."}]
+    assert body["detail"] == "No vowels, please."
+
+
+@pytest.mark.parametrize("cause", [None, ValueError("not from a server")])
+def test_what_the_database_refuses_for_another_reason_is_a_conflict(
+    world: None, monkeypatch: pytest.MonkeyPatch, cause: Exception | None
+) -> None:
+    def refused(**facts: str) -> Player:
+        raise IntegrityError("another constraint") from cause
+
+    monkeypatch.setattr(Player.objects, "create_user", refused)
+
+    with pytest.raises(Refusal) as refusal:
+        player_register(login="ada", email="ada@example.org", password=PASSWORD)
+    assert refusal.value.code == "conflict"
 
 
 def test_a_password_keeps_its_spaces(api: Api) -> None:

@@ -15,8 +15,10 @@ from accounts.models import Player, PlayerSession
 from accounts.tasks import sessions_sweep
 from bcraftd.cache import Fresh, WriteThrough, store
 from bcraftd.tasks import activity_write
+from inventory.tests.support import clock
+from market.tests.support import row_locked
 from tests import servers
-from tests.support import Api, assert_problem, queries, redis_commands, resource_id, unstamped
+from tests.support import Api, assert_problem, queries, redis_commands, resource_id, unstamped, written
 
 ME = "/api/auth/me"
 # A page that signed-in players read and that Redis holds.
@@ -40,9 +42,30 @@ def test_a_login_writes_the_session_through_to_redis_as_json(ada: Api) -> None:
     row = PlayerSession.objects.get()
 
     assert store.client().type(key_of(ada)) == b"string"
-    assert in_redis(ada).items() >= {"player_id": ada.id, "login": "ada", "role": "player"}.items()
-    assert datetime.fromisoformat(in_redis(ada)["created_at"]) == row.created_at
+    value = in_redis(ada)
+    times = [datetime.fromisoformat(value.pop(name)) for name in ("created_at", "last_seen_at")]
+    assert times == [row.created_at, row.last_seen_at]
+    assert value == {"session_id": row.session_id, "player_id": ada.id, "login": "ada", "role": "player"}
     assert 86400 - 60 < ttl_of(ada) <= 86400
+
+
+def test_a_session_has_the_role_of_its_player_and_a_name_that_nobody_guesses(ada: Api) -> None:
+    Player.objects.update(role="moderator")
+
+    moderator = Api.signed_in("ada", ada.password)
+
+    row = PlayerSession.objects.get(session_id=moderator.session["session_id"])
+    assert (row.role, in_redis(moderator)["role"], moderator.get(ME).json()["role"]) == ("moderator",) * 3
+    # 32 random bytes, as letters fit for a URL.
+    assert len(row.session_id) == 43
+
+
+def test_a_login_stands_where_writing_it_through_goes_wrong(ada: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WriteThrough, "commit", lambda *_: 1 / 0)
+
+    phone = Api.signed_in("ada", ada.password)
+
+    assert phone.get(ME).status_code == 200
 
 
 def test_a_request_with_the_session_in_redis_runs_no_sql_and_slides_its_life(ada: Api) -> None:
@@ -177,6 +200,46 @@ def test_a_password_changed_while_it_was_checked_opens_no_session(ada: Api) -> N
     with pytest.raises(Refusal, match="bad_credentials"):
         services.session_open(player=checked, user_agent="", address="127.0.0.1")
     assert not PlayerSession.objects.exists()
+
+
+# --- Refreshing -------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_over_at_the_very_end_of_its_life_and_not_before(api: Api, ada: Api, settings: Any) -> None:
+    now = timezone.now()
+    over = now - timedelta(seconds=settings.CACHE_SESSION_TTL)
+    with clock(now):
+        PlayerSession.objects.update(last_seen_at=over)
+        token = ada.session["refresh_token"]
+        assert_problem(api.post("/api/auth/refresh", refresh_token=token), 401, "session_expired")
+
+        PlayerSession.objects.update(last_seen_at=over + timedelta(microseconds=1))
+        assert api.post("/api/auth/refresh", refresh_token=token).status_code == 200
+
+    assert PlayerSession.objects.get().last_seen_at == now
+
+
+def test_a_refresh_does_not_wait_for_what_the_player_does_meanwhile(api: Api, ada: Api) -> None:
+    with row_locked(Player, ada.id):
+        answer = api.post("/api/auth/refresh", refresh_token=ada.session["refresh_token"])
+
+    assert answer.status_code == 200
+
+
+def test_a_refresh_writes_the_new_token_and_when_it_was_used_and_nothing_else(api: Api, ada: Api) -> None:
+    with queries() as sql:
+        api.post("/api/auth/refresh", refresh_token=ada.session["refresh_token"])
+
+    assert written(sql, PlayerSession) == [{"refresh_id", "last_seen_at"}]
+
+
+def test_who_uses_a_token_again_is_told_that_the_session_has_ended(api: Api, ada: Api) -> None:
+    token = ada.session["refresh_token"]
+    api.post("/api/auth/refresh", refresh_token=token)
+
+    again = api.post("/api/auth/refresh", refresh_token=token)
+
+    assert_problem(again, 401, "token_invalid", says="session has been ended")
 
 
 # --- Last seen --------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import QueryInteger, StrictSerializer
+from bcraftd.fields import QueryInteger, ShownId, StrictSerializer
 
 
 class ForecastQuery(StrictSerializer):
@@ -12,10 +12,10 @@ class ForecastQuery(StrictSerializer):
 class Multipliers(serializers.Serializer):
     """A weather or a season."""
 
-    id = serializers.IntegerField()
+    id = ShownId()
     name = serializers.CharField()
-    gathering_multiplier = serializers.FloatField()
-    crafting_multiplier = serializers.FloatField()
+    gathering_multiplier = serializers.FloatField(min_value=0)
+    crafting_multiplier = serializers.FloatField(min_value=0)
 
 
 class Environment(serializers.Serializer):

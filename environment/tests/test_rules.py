@@ -1,5 +1,7 @@
 """The rules of season and weather: properties that hold at every moment."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice, pairwise
 
@@ -51,6 +53,24 @@ def test_months_are_those_of_utc() -> None:
     new_year_in_auckland = datetime(2027, 3, 1, 8, tzinfo=timezone(timedelta(hours=13)))
     assert name_at(new_year_in_auckland) == "Winter"
     assert rules.month_ends(new_year_in_auckland) == datetime(2027, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's own clock shows the time of Auckland."""
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_machines_own_time_zone_is_of_no_account(elsewhere: None) -> None:
+    moment = datetime(2027, 2, 28, 20, tzinfo=UTC)
+    assert moment.astimezone().month == 3
+    assert name_at(moment) == "Winter"
+    assert rules.month_ends(moment) == datetime(2027, 3, 1, tzinfo=UTC)
+    test_the_draw_never_changes_between_versions()
 
 
 @pytest.mark.parametrize(("start", "end"), [(1, 12), (12, 11), (5, 4)])

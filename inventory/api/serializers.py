@@ -2,8 +2,21 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import BodyId, BodyInteger, QueryFlag, QueryId, Source, StrictSerializer
+from bcraftd.fields import (
+    BodyId,
+    BodyInteger,
+    QueryFlag,
+    QueryId,
+    ShownAmount,
+    ShownChange,
+    ShownId,
+    Source,
+    StrictSerializer,
+)
+from inventory.models import MAX_PROFESSION_LEVEL, ItemMovement
+from inventory.models import Profession as ProfessionModel
 from inventory.models import Resource as ResourceModel
+from inventory.rules import RANKS
 
 RARITIES = ["common", "rare", "epic", "legendary", "mythic"]
 
@@ -28,16 +41,16 @@ class CraftBody(StrictSerializer):
 
 
 class Resource(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = ShownId()
     slug = serializers.CharField()
     name = serializers.CharField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(ResourceModel.Kind.values)
     rarity = serializers.CharField()
-    base_value = serializers.IntegerField()
-    stack_size = serializers.IntegerField()
+    base_value = serializers.IntegerField(min_value=1)
+    stack_size = serializers.IntegerField(min_value=1)
     tradeable = serializers.BooleanField()
     gatherable = serializers.BooleanField()
-    profession_id = serializers.IntegerField(allow_null=True)
+    profession_id = ShownId(allow_null=True)
 
 
 class Resources(serializers.Serializer):
@@ -46,20 +59,20 @@ class Resources(serializers.Serializer):
 
 
 class Amount(serializers.Serializer):
-    resource_id = serializers.IntegerField()
-    quantity = serializers.IntegerField()
+    resource_id = ShownId()
+    quantity = ShownAmount()
 
 
 class Recipe(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = ShownId()
     slug = serializers.CharField()
     name = serializers.CharField()
-    output_resource_id = serializers.IntegerField()
-    output_quantity = serializers.IntegerField()
-    profession_id = serializers.IntegerField()
-    required_level = serializers.IntegerField()
-    base_experience = serializers.IntegerField()
-    success_rate = serializers.FloatField()
+    output_resource_id = ShownId()
+    output_quantity = serializers.IntegerField(min_value=1)
+    profession_id = ShownId()
+    required_level = serializers.IntegerField(min_value=1, max_value=MAX_PROFESSION_LEVEL)
+    base_experience = serializers.IntegerField(min_value=0)
+    success_rate = serializers.FloatField(min_value=0, max_value=1)
     ingredients = Amount(many=True)
 
 
@@ -69,7 +82,7 @@ class Recipes(serializers.Serializer):
 
 
 class KnownRecipe(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = ShownId()
     slug = serializers.CharField()
     name = serializers.CharField()
     craftable = serializers.BooleanField()
@@ -82,10 +95,10 @@ class KnownRecipes(serializers.Serializer):
 
 
 class Profession(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = ShownId()
     slug = serializers.CharField()
     name = serializers.CharField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(ProfessionModel.Kind.values)
 
 
 class Professions(serializers.Serializer):
@@ -94,21 +107,21 @@ class Professions(serializers.Serializer):
 
 
 class JoinedProfession(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = ShownId()
     slug = serializers.CharField()
     name = serializers.CharField()
-    level = serializers.IntegerField()
-    experience = serializers.IntegerField()
-    rank = serializers.CharField()
+    level = serializers.IntegerField(min_value=1, max_value=MAX_PROFESSION_LEVEL)
+    experience = ShownAmount()
+    rank = serializers.ChoiceField([name for _, name, _ in RANKS])
 
 
 class Item(serializers.Serializer):
-    resource_id = serializers.IntegerField()
+    resource_id = ShownId()
     slug = serializers.CharField()
     name = serializers.CharField()
     rarity = serializers.CharField()
-    quantity = serializers.IntegerField()
-    stacks = serializers.IntegerField()
+    quantity = ShownAmount()
+    stacks = ShownAmount()
 
 
 class Inventory(serializers.Serializer):
@@ -117,10 +130,10 @@ class Inventory(serializers.Serializer):
 
 
 class Movement(serializers.Serializer):
-    id = serializers.IntegerField()
-    resource_id = serializers.IntegerField()
-    quantity = serializers.IntegerField(help_text="Signed.")
-    reason = serializers.CharField()
+    id = ShownId()
+    resource_id = ShownId()
+    quantity = ShownChange(help_text="Signed.")
+    reason = serializers.ChoiceField(ItemMovement.Reason.values)
     reference = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -132,20 +145,20 @@ class Movements(serializers.Serializer):
 
 class Gathered(serializers.Serializer):
     status = serializers.ChoiceField(["success"])
-    resource_id = serializers.IntegerField()
-    quantity = serializers.IntegerField()
-    experience_gained = serializers.IntegerField()
-    profession_level = serializers.IntegerField()
-    level = serializers.IntegerField()
+    resource_id = ShownId()
+    quantity = ShownAmount()
+    experience_gained = ShownAmount()
+    profession_level = serializers.IntegerField(min_value=1, max_value=MAX_PROFESSION_LEVEL)
+    level = serializers.IntegerField(min_value=1)
 
 
 class Crafted(serializers.Serializer):
     status = serializers.ChoiceField(["success"])
-    recipe_id = serializers.IntegerField()
-    attempts = serializers.IntegerField()
-    successes = serializers.IntegerField()
+    recipe_id = ShownId()
+    attempts = serializers.IntegerField(min_value=1)
+    successes = serializers.IntegerField(min_value=0)
     produced = Amount(many=True)
     consumed = Amount(many=True)
-    experience_gained = serializers.IntegerField()
-    profession_level = serializers.IntegerField()
-    level = serializers.IntegerField()
+    experience_gained = ShownAmount()
+    profession_level = serializers.IntegerField(min_value=1, max_value=MAX_PROFESSION_LEVEL)
+    level = serializers.IntegerField(min_value=1)

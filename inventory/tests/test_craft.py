@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from accounts.models import Player
 from bcraftd import randomness
-from inventory.models import MAX_AMOUNT, ItemMovement, Recipe, Resource
+from inventory.models import MAX_AMOUNT, InventoryItem, ItemMovement, PlayerProfession, Recipe, Resource
 from inventory.tests.support import (
     NO_BODIES,
     NO_IDS,
@@ -16,7 +17,7 @@ from inventory.tests.support import (
     join,
     practise,
 )
-from tests.support import Api, assert_problem, recipe_id, resource_id
+from tests.support import Api, assert_problem, queries, recipe_id, resource_id, written
 
 CRAFT = "/api/craft"
 PLANKS = "saw-mutterwood-planks"
@@ -62,8 +63,11 @@ def test_it_says_what_it_took_and_what_it_made(sawyer: Api) -> None:
     me = sawyer.get("/api/auth/me").json()
     assert (me["experience"], me["professions"][0]["experience"]) == (40, 40)
     assert me["statistics"]["items_crafted"] == 8
-    moved = ItemMovement.objects.filter(player_id=sawyer.id).order_by("pk").values_list("reason", "quantity")
-    assert list(moved) == [("grant", 300), ("craft_in", -12), ("craft_out", 8)]
+    moved = ItemMovement.objects.filter(player_id=sawyer.id).order_by("pk")
+    recipe = f"recipe:{recipe_id(PLANKS)}"
+    assert list(moved.values_list("reason", "quantity", "reference")) == [
+        ("grant", 300, ""), ("craft_in", -12, recipe), ("craft_out", 8, recipe),
+    ]  # fmt: skip
     assert_conserved()
 
 
@@ -168,6 +172,37 @@ def test_a_level_is_gained_at_its_experience_and_works_from_the_next_batch_on(sa
     assert produced(craft(sawyer, quantity=1)) == 22
 
 
+def test_a_batch_asks_postgresql_no_more_than_it_needs(sawyer: Api) -> None:
+    rate("1")
+    sawyer.grant(mutterwood_plank=1)
+    recipe = recipe_id(PLANKS)
+
+    # The player locked; the recipe; the profession; the ingredients; weather and season; for what goes in and for
+    # what comes out the holding locked, changed and its movement; the statistics; both experiences.
+    with queries() as sql:
+        sawyer.post(CRAFT, recipe_id=recipe)
+
+    assert len(sql) == 15, "\n".join(sql)
+    assert written(sql, InventoryItem) == [{"quantity"}, {"quantity"}]
+
+
+def test_the_experience_of_a_failed_batch_is_not_even_written(sawyer: Api) -> None:
+    rate("0.001")
+    with queries() as sql:
+        craft(sawyer, quantity=10)
+    assert written(sql, PlayerProfession) == written(sql, Player) == []
+
+
+def test_a_recipe_may_teach_as_little_as_one(sawyer: Api) -> None:
+    rate("1")
+    recipe = Recipe.objects.get(slug=PLANKS)
+    recipe.base_experience = 1
+    recipe.save()
+    craft(sawyer)
+    me = sawyer.get("/api/auth/me").json()
+    assert (me["experience"], me["professions"][0]["experience"]) == (1, 1)
+
+
 # --- Refusals: nothing has happened --------------------------------------------------------------------------
 
 
@@ -188,7 +223,9 @@ def test_a_batch_is_paid_for_whole_or_not_at_all(sawyer: Api) -> None:
     practise(sawyer, "sawyer", 4)
     sawyer.grant(amberweep_resin=3, gossip_birch_bark=5)
     before = everything()
-    assert_problem(sawyer.post(CRAFT, recipe_id=recipe_id(GLUE), quantity=3), 409, "insufficient_items")
+    answer = sawyer.post(CRAFT, recipe_id=recipe_id(GLUE), quantity=3)
+    bark = resource_id("gossip-birch-bark")
+    assert_problem(answer, 409, "insufficient_items", says=f"takes 6 of resource {bark}; 5 are there")
     assert everything() == before
     assert craft(sawyer, GLUE, 2)["attempts"] == 2
 
@@ -204,10 +241,14 @@ def test_nobody_crafts_from_what_is_listed_on_the_market(sawyer: Api) -> None:
     ("slug", "code"),
     [("whittle-a-mutterwood-mallet", "profession_required"), ("press-gossip-paper", "level_too_low")],
 )
-def test_what_the_player_has_not_learned_is_refused(sawyer: Api, slug: str, code: str) -> None:
+def test_what_the_player_has_not_learned_is_refused(sawyer: Api, bob: Api, slug: str, code: str) -> None:
+    join(bob, "toolwright", "sawyer")
+    practise(bob, "sawyer", 50)
     sawyer.grant(gossip_birch_bark=3)
     before = everything()
-    assert_problem(sawyer.post(CRAFT, recipe_id=recipe_id(slug)), 409, code)
+    recipe = Recipe.objects.get(slug=slug)
+    answer = sawyer.post(CRAFT, recipe_id=recipe.pk)
+    assert_problem(answer, 409, code, says="level 3; yours is 1" if code == "level_too_low" else recipe.profession_id)
     assert everything() == before
 
 
@@ -222,7 +263,7 @@ def test_the_required_level_itself_is_enough(sawyer: Api) -> None:
 def test_an_unknown_recipe_is_not_found(sawyer: Api) -> None:
     before = everything()
     for unknown in (Recipe.objects.latest("pk").pk + 1, 2**63 - 1):
-        assert_problem(sawyer.post(CRAFT, recipe_id=unknown), 404, "not_found")
+        assert_problem(sawyer.post(CRAFT, recipe_id=unknown), 404, "not_found", says=unknown)
     assert everything() == before
 
 

@@ -18,7 +18,7 @@ from inventory.tests.support import (
     join,
     practise,
 )
-from tests.support import Api, assert_problem, resource_id
+from tests.support import Api, assert_problem, queries, resource_id, written
 
 GATHER = "/api/gather"
 LOG = "mutterwood-log"
@@ -51,6 +51,7 @@ def test_it_gives_what_was_rolled_and_says_what_came_of_it(ada: Api) -> None:
     assert me["statistics"]["items_gathered"] == quantity
     movement = ItemMovement.objects.get(player_id=ada.id)
     assert (movement.quantity, movement.reason, movement.resource_id) == (quantity, "gather", resource_id(LOG))
+    assert movement.reference == ""
     assert_conserved()
 
 
@@ -166,6 +167,38 @@ def test_other_professions_of_the_player_and_other_players_learn_nothing(ada: Ap
     assert bob.holds(LOG) == 0
 
 
+def test_experience_ends_at_its_limit(ada: Api) -> None:
+    join(ada, "timberhand")
+    PlayerProfession.objects.update(experience=MAX_AMOUNT - 1, level=50)
+    gather(ada, LOG)
+    assert PlayerProfession.objects.get().experience == MAX_AMOUNT
+
+
+@pytest.mark.parametrize(("before", "columns"), [(89, {"experience"}), (90, {"experience", "level"})])
+def test_only_a_new_level_is_written_as_one_so_that_what_depends_on_it_stays_cached(
+    ada: Api, before: int, columns: set[str]
+) -> None:
+    join(ada, "timberhand")
+    PlayerProfession.objects.update(experience=before)
+    with queries() as sql:
+        gather(ada, LOG)
+    assert written(sql, PlayerProfession) == [columns]
+
+
+def test_a_gather_asks_postgresql_no_more_than_it_needs(ada: Api) -> None:
+    conditions()
+    join(ada, "timberhand")
+    ada.grant(mutterwood_log=1)
+    log = resource_id(LOG)
+
+    # The player locked; the resource with its rarity; the profession; weather and season; the holding locked and
+    # changed; the movement; the statistics; both experiences.
+    with queries() as sql:
+        ada.post(GATHER, resource_id=log)
+
+    assert len(sql) == 11, "\n".join(sql)
+
+
 # --- Refusals: nothing has happened --------------------------------------------------------------------------
 
 
@@ -177,17 +210,20 @@ def test_other_professions_of_the_player_and_other_players_learn_nothing(ada: Ap
         ("waking-bell", "not_gatherable"),
     ],
 )
-def test_what_the_player_cannot_gather_is_refused(ada: Api, slug: str, code: str) -> None:
+def test_what_the_player_cannot_gather_is_refused(ada: Api, bob: Api, slug: str, code: str) -> None:
     join(ada, "timberhand", "sawyer")
+    join(bob, "pitdelver")
     before = everything()
-    assert_problem(ada.post(GATHER, resource_id=resource_id(slug)), 409, code)
+    resource = Resource.objects.get(slug=slug)
+    says = resource.name if code == "not_gatherable" else f"profession {resource.profession_id}"
+    assert_problem(ada.post(GATHER, resource_id=resource.pk), 409, code, says=says)
     assert everything() == before
 
 
 def test_an_unknown_resource_is_not_found(ada: Api) -> None:
     before = everything()
     for unknown in (Resource.objects.latest("pk").pk + 1, 2**63 - 1):
-        assert_problem(ada.post(GATHER, resource_id=unknown), 404, "not_found")
+        assert_problem(ada.post(GATHER, resource_id=unknown), 404, "not_found", says=unknown)
     assert everything() == before
 
 
@@ -196,7 +232,7 @@ def test_a_holding_that_would_pass_its_limit_is_refused(ada: Api) -> None:
     join(ada, "timberhand")
     ada.grant(mutterwood_log=MAX_AMOUNT)
     before = everything()
-    assert_problem(ada.post(GATHER, resource_id=resource_id(LOG)), 409, "balance_limit")
+    assert_problem(ada.post(GATHER, resource_id=resource_id(LOG)), 409, "balance_limit", says=MAX_AMOUNT)
     assert everything() == before
 
 

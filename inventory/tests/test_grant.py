@@ -8,10 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import LedgerEntry
+from bcraftd.errors import Refusal
 from inventory.management.commands.grant import Command
 from inventory.models import MAX_AMOUNT, ItemMovement
+from inventory.services import player_grant
 from inventory.tests.support import assert_conserved, everything
-from tests.support import Api
+from tests.support import SENTENCE, Api
 
 
 def grant(*words: str) -> Any:
@@ -94,6 +96,23 @@ def test_what_cannot_be_given_is_refused_and_changes_nothing(ada: Api, words: tu
         grant(*words)
     assert everything() == before
     assert not LedgerEntry.objects.filter(transfer__reason="grant").exists()
+
+
+@pytest.mark.parametrize(
+    ("coins", "items"), [(-1, {}), (-1, {"yawnwort": 1}), (1, {"yawnwort": 0}), (0, {"yawnwort": -1})]
+)
+def test_the_service_itself_gives_nothing_below_one(ada: Api, coins: int, items: dict[str, int]) -> None:
+    before = everything()
+    with pytest.raises(Refusal, match="at least one") as refusal:
+        player_grant(login="ada", coins=coins, items=items)
+    assert refusal.value.code == "invalid"
+    assert SENTENCE.fullmatch(refusal.value.detail)
+    assert everything() == before
+
+
+def test_all_unknown_resources_are_named_in_order(ada: Api) -> None:
+    with pytest.raises(CommandError, match=r"no resource moonbeam, sunbeam\."):
+        grant("ada", "--item", "sunbeam=1", "--item", "yawnwort=1", "--item", "moonbeam=1")
 
 
 @pytest.mark.parametrize(

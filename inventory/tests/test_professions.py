@@ -75,7 +75,9 @@ def test_joining_again_changes_nothing_and_tells_how_far_one_is(ada: Api) -> Non
 def test_the_fourth_profession_is_refused_but_the_third_may_be_joined_again(ada: Api, bob: Api) -> None:
     join(ada, "sawyer", "timberhand", "toolwright")
     before = everything()
-    assert_problem(ada.post(f"{PROFESSIONS}/{profession_id('furnacer')}/join"), 409, "profession_limit")
+    assert_problem(
+        ada.post(f"{PROFESSIONS}/{profession_id('furnacer')}/join"), 409, "profession_limit", says="at most 3"
+    )
     assert everything() == before
     assert ada.post(f"{PROFESSIONS}/{profession_id('toolwright')}/join").status_code == 200
     assert joined(ada) == ["sawyer", "timberhand", "toolwright"]

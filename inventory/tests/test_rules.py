@@ -59,6 +59,11 @@ def test_a_whole_amount_stays_as_it_is(amount: int, seed: int) -> None:
     assert rules.whole(Decimal(amount), random.Random(seed)) == amount
 
 
+@given(some.integers(0, 10**9))
+def test_no_luck_makes_more_of_a_whole_amount(amount: int) -> None:
+    assert rules.whole(Decimal(amount), Rigged(0)) == amount
+
+
 @relaxed
 @given(some.decimals(min_value=0, max_value=1000, places=2))
 def test_the_fraction_is_the_probability_of_one_more(amount: Decimal) -> None:
@@ -124,6 +129,11 @@ def test_a_batch_never_makes_more_than_its_successes_do(seed: int, attempts: int
 def test_the_success_rate_is_the_probability_of_a_success(attempts: int, rate: Decimal) -> None:
     results = [crafted(Rigged(share), attempts=attempts, success_rate=rate) for share in spread(1000)]
     assert sum(result.successes for result in results) == attempts * rate * 1000
+
+
+@pytest.mark.parametrize(("draw", "successes"), [(0.4999, 10), (0.5, 0), (0.5001, 0)])
+def test_a_draw_that_only_reaches_the_rate_is_a_failure(draw: float, successes: int) -> None:
+    assert crafted(Rigged(draw), success_rate=Decimal("0.5")).successes == successes
 
 
 @relaxed

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import QueryInteger, Source, StrictSerializer
+from bcraftd.fields import QueryInteger, ShownAmount, ShownId, Source, StrictSerializer
 from leaderboard.selectors import DEFAULT_LIMIT, SORTS
 
 # Far more players than there will be; keeps the offset a number that PostgreSQL takes.
@@ -20,18 +20,18 @@ class AroundQuery(StrictSerializer):
 
 
 class Row(serializers.Serializer):
-    rank = serializers.IntegerField(help_text="By score, whatever the sort.")
-    player_id = serializers.IntegerField()
+    rank = serializers.IntegerField(min_value=1, help_text="By score, whatever the sort.")
+    player_id = ShownId()
     login = serializers.CharField()
-    level = serializers.IntegerField()
-    experience = serializers.IntegerField()
-    coins = serializers.IntegerField()
-    profession_count = serializers.IntegerField()
-    total_profession_level = serializers.IntegerField()
-    expert_professions = serializers.IntegerField()
-    master_professions = serializers.IntegerField()
-    total_items_crafted = serializers.IntegerField()
-    total_sales_value = serializers.IntegerField()
+    level = serializers.IntegerField(min_value=1)
+    experience = ShownAmount()
+    coins = ShownAmount()
+    profession_count = serializers.IntegerField(min_value=0)
+    total_profession_level = serializers.IntegerField(min_value=0)
+    expert_professions = serializers.IntegerField(min_value=0)
+    master_professions = serializers.IntegerField(min_value=0)
+    total_items_crafted = ShownAmount()
+    total_sales_value = ShownAmount()
     global_score = serializers.FloatField()
     as_of = serializers.DateTimeField()
 
@@ -39,12 +39,12 @@ class Row(serializers.Serializer):
 class Board(serializers.Serializer):
     source = Source()
     as_of = serializers.DateTimeField(allow_null=True)
-    total = serializers.IntegerField()
+    total = serializers.IntegerField(min_value=0)
     leaderboard = Row(many=True)
 
 
 class Around(serializers.Serializer):
     as_of = serializers.DateTimeField(allow_null=True)
-    rank = serializers.IntegerField(allow_null=True)
+    rank = serializers.IntegerField(min_value=1, allow_null=True)
     row = Row(allow_null=True)
     around = Row(many=True)

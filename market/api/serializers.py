@@ -2,7 +2,17 @@
 
 from rest_framework import serializers
 
-from bcraftd.fields import BodyId, BodyInteger, Page, QueryId, QueryInteger, Source, StrictSerializer
+from bcraftd.fields import (
+    BodyId,
+    BodyInteger,
+    Page,
+    QueryId,
+    QueryInteger,
+    ShownAmount,
+    ShownId,
+    Source,
+    StrictSerializer,
+)
 from market.models import MAX_QUANTITY, MAX_UNIT_PRICE
 from market.models import Listing as ListingModel
 from market.selectors import ORDERINGS
@@ -36,15 +46,15 @@ class HistoryQuery(StrictSerializer):
 
 
 class Listing(serializers.Serializer):
-    id = serializers.IntegerField()
-    resource_id = serializers.IntegerField()
+    id = ShownId()
+    resource_id = ShownId()
     resource_name = serializers.CharField()
-    seller_id = serializers.IntegerField()
+    seller_id = ShownId()
     seller_login = serializers.CharField()
-    quantity = serializers.IntegerField()
-    remaining = serializers.IntegerField()
-    unit_price = serializers.IntegerField()
-    status = serializers.CharField()
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
+    remaining = serializers.IntegerField(min_value=0, max_value=MAX_QUANTITY)
+    unit_price = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE)
+    status = serializers.ChoiceField(ListingModel.Status.values)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
 
@@ -61,15 +71,15 @@ class OwnListings(serializers.Serializer):
 
 
 class Trade(serializers.Serializer):
-    id = serializers.IntegerField()
-    listing_id = serializers.IntegerField()
-    resource_id = serializers.IntegerField()
-    buyer_id = serializers.IntegerField()
-    seller_id = serializers.IntegerField()
-    quantity = serializers.IntegerField()
-    unit_price = serializers.IntegerField()
-    total_price = serializers.IntegerField()
-    fee = serializers.IntegerField()
+    id = ShownId()
+    listing_id = ShownId()
+    resource_id = ShownId()
+    buyer_id = ShownId()
+    seller_id = ShownId()
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
+    unit_price = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE)
+    total_price = ShownAmount()
+    fee = ShownAmount()
     created_at = serializers.DateTimeField()
 
 
@@ -81,30 +91,30 @@ class Trades(serializers.Serializer):
 class Bought(serializers.Serializer):
     status = serializers.ChoiceField(["success"])
     trade = Trade()
-    coins = serializers.IntegerField(help_text="What the buyer has left.")
+    coins = ShownAmount(help_text="What the buyer has left.")
 
 
 class Summary(serializers.Serializer):
-    resource_id = serializers.IntegerField()
-    lowest_price = serializers.IntegerField(allow_null=True)
-    volume_listed = serializers.IntegerField()
-    last_price = serializers.IntegerField(allow_null=True)
-    volume_24h = serializers.IntegerField()
-    low_24h = serializers.IntegerField(allow_null=True)
-    high_24h = serializers.IntegerField(allow_null=True)
-    average_24h = serializers.FloatField(allow_null=True)
+    resource_id = ShownId()
+    lowest_price = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE, allow_null=True)
+    volume_listed = ShownAmount()
+    last_price = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE, allow_null=True)
+    volume_24h = ShownAmount()
+    low_24h = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE, allow_null=True)
+    high_24h = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE, allow_null=True)
+    average_24h = serializers.FloatField(min_value=1, max_value=MAX_UNIT_PRICE, allow_null=True)
 
 
 class Candle(serializers.Serializer):
     time = serializers.DateTimeField()
-    open = serializers.IntegerField()
-    high = serializers.IntegerField()
-    low = serializers.IntegerField()
-    close = serializers.IntegerField()
-    volume = serializers.IntegerField()
+    open = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE)
+    high = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE)
+    low = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE)
+    close = serializers.IntegerField(min_value=1, max_value=MAX_UNIT_PRICE)
+    volume = ShownAmount()
 
 
 class History(serializers.Serializer):
-    resource_id = serializers.IntegerField()
-    interval = serializers.CharField()
+    resource_id = ShownId()
+    interval = serializers.ChoiceField(["hour", "day"])
     candles = Candle(many=True)

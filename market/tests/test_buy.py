@@ -1,16 +1,18 @@
 """POST /api/market/listings/{id}/buy: a part of a listing, or all that remains."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from accounts.models import MAX_AMOUNT, LedgerEntry, LedgerTransfer
-from inventory.models import ItemMovement
+from accounts.models import MAX_AMOUNT, LedgerEntry, LedgerTransfer, Player
+from inventory.models import InventoryItem, ItemMovement
+from inventory.tests.support import clock
 from market.models import Listing, Trade
 from market.services import listings_expire
 from market.tests.support import assert_conserved, economy, runs_out
-from tests.support import Api, assert_problem, queries, setting
+from tests.support import Api, assert_problem, queries, setting, written
 
 PATH = "/api/market/listings"
 
@@ -113,7 +115,8 @@ def test_more_than_remains_cannot_be_bought(offer: dict[str, Any], bob: Api) -> 
     before = economy()
 
     for quantity in (16, 10**6):
-        assert_problem(bob.post(f"{PATH}/{offer['id']}/buy", quantity=quantity), 409, "insufficient_items")
+        answer = bob.post(f"{PATH}/{offer['id']}/buy", quantity=quantity)
+        assert_problem(answer, 409, "insufficient_items", says="15 remain")
 
     assert economy() == before
     assert bob.post(f"{PATH}/{offer['id']}/buy", quantity=15).status_code == 200
@@ -122,7 +125,7 @@ def test_more_than_remains_cannot_be_bought(offer: dict[str, Any], bob: Api) -> 
 def test_nobody_buys_from_oneself(offer: dict[str, Any], ada: Api) -> None:
     before = economy()
 
-    assert_problem(ada.post(f"{PATH}/{offer['id']}/buy", quantity=1), 409, "own_listing")
+    assert_problem(ada.post(f"{PATH}/{offer['id']}/buy", quantity=1), 409, "own_listing", says="Cancel it")
 
     assert economy() == before
 
@@ -156,7 +159,8 @@ def test_what_is_closed_or_has_run_out_cannot_be_bought(
     before = economy()
 
     for body in ({}, {"quantity": 1}, {"quantity": 10**6}):
-        assert_problem(bob.post(f"{PATH}/{offer['id']}/buy", **body), 409, "listing_not_active")
+        answer = bob.post(f"{PATH}/{offer['id']}/buy", **body)
+        assert_problem(answer, 409, "listing_not_active", says="sold, cancelled or has run out")
 
     assert economy() == before
 
@@ -214,7 +218,7 @@ def test_no_body_at_all_buys_all_that_remains(offer: dict[str, Any], bob: Api) -
 
 def test_an_unknown_listing_is_not_found(bob: Api) -> None:
     for unknown in (1, 2**63 - 1):
-        assert_problem(bob.post(f"{PATH}/{unknown}/buy", quantity=1), 404, "not_found")
+        assert_problem(bob.post(f"{PATH}/{unknown}/buy", quantity=1), 404, "not_found", says=unknown)
 
 
 def test_a_malformed_idempotency_key_is_refused(offer: dict[str, Any], bob: Api) -> None:
@@ -251,3 +255,15 @@ def test_a_purchase_asks_postgresql_no_more_than_it_needs(offer: dict[str, Any],
         bob.post(f"{PATH}/{offer['id']}/buy", quantity=1)
 
     assert len(sql) == 14, "\n".join(sql)
+    assert written(sql, Player) == [{"coins"}, {"coins"}]
+    assert written(sql, Listing) == [{"remaining", "status", "closed_at"}]
+    assert written(sql, InventoryItem) == [{"quantity"}]
+
+
+def test_a_listing_can_be_bought_until_the_moment_that_it_runs_out(offer: dict[str, Any], bob: Api) -> None:
+    end = Listing.objects.get().expires_at
+
+    with clock(end - timedelta(microseconds=1)):
+        assert bob.post(f"{PATH}/{offer['id']}/buy", quantity=1).status_code == 200
+    with clock(end):
+        assert_problem(bob.post(f"{PATH}/{offer['id']}/buy", quantity=1), 409, "listing_not_active")

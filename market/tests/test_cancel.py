@@ -9,7 +9,7 @@ from inventory.models import ItemMovement
 from market.models import Listing
 from market.services import listing_cancel, listings_expire
 from market.tests.support import assert_conserved, economy, runs_out
-from tests.support import Api, assert_problem
+from tests.support import Api, assert_problem, queries, written
 
 PATH = "/api/market/listings"
 
@@ -42,7 +42,7 @@ def test_it_can_be_cancelled_only_once(offer: dict[str, Any], ada: Api) -> None:
     ada.post(f"{PATH}/{offer['id']}/cancel")
     before = economy()
 
-    assert_problem(ada.post(f"{PATH}/{offer['id']}/cancel"), 409, "listing_not_active")
+    assert_problem(ada.post(f"{PATH}/{offer['id']}/cancel"), 409, "listing_not_active", says="closed already")
 
     assert economy() == before
     assert ada.holds("mutterwood-log") == 25
@@ -58,7 +58,7 @@ def test_what_is_cancelled_cannot_be_bought(offer: dict[str, Any], ada: Api, bob
 def test_only_its_seller_may_cancel(offer: dict[str, Any], bob: Api, api: Api) -> None:
     before = economy()
 
-    assert_problem(bob.post(f"{PATH}/{offer['id']}/cancel"), 403, "permission_denied")
+    assert_problem(bob.post(f"{PATH}/{offer['id']}/cancel"), 403, "permission_denied", says="its seller")
     assert_problem(api.post(f"{PATH}/{offer['id']}/cancel"), 401, "not_authenticated")
 
     assert economy() == before
@@ -100,6 +100,15 @@ def test_an_operator_cancels_for_the_seller(offer: dict[str, Any], ada: Api, bob
     assert (ada.holds("mutterwood-log"), bob.holds("mutterwood-log")) == (25, 0)
 
 
+def test_a_cancel_writes_how_and_when_it_was_closed_and_nothing_else_of_a_listing(
+    offer: dict[str, Any], ada: Api
+) -> None:
+    with queries() as sql:
+        ada.post(f"{PATH}/{offer['id']}/cancel")
+
+    assert written(sql, Listing) == [{"status", "closed_at"}]
+
+
 def test_a_seller_who_can_hold_no_more_keeps_the_listing(offer: dict[str, Any], ada: Api) -> None:
     ada.grant(mutterwood_log=MAX_AMOUNT - 5)
     before = economy()
@@ -113,7 +122,7 @@ def test_unknown_listings_fields_and_keys_are_refused(offer: dict[str, Any], ada
     before = economy()
 
     for unknown in (offer["id"] + 1, 2**63 - 1):
-        assert_problem(ada.post(f"{PATH}/{unknown}/cancel"), 404, "not_found")
+        assert_problem(ada.post(f"{PATH}/{unknown}/cancel"), 404, "not_found", says=unknown)
     assert_problem(ada.post(f"{PATH}/{offer['id']}/cancel", quantity=1), 400, "invalid", "quantity")
     assert_problem(ada.post(f"{PATH}/{offer['id']}/cancel?force=true"), 400, "invalid", "force")
     for key in ("", "a b", "x" * 256):

@@ -1,6 +1,7 @@
 """manage.py listings_expire and the task that the schedule runs: what nobody bought in time goes back."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from io import StringIO
@@ -17,7 +18,7 @@ from market import services, tasks
 from market.models import Listing
 from market.tests.support import assert_conserved, closing, ids, row_locked, runs_out, waiting_for_locks
 from tests.processes import wait_until
-from tests.support import Api
+from tests.support import Api, locks, queries
 
 PATH = "/api/market/listings"
 
@@ -92,7 +93,36 @@ def test_more_than_one_batch_is_swept_in_one_go(ada: Api, bob: Api, monkeypatch:
     assert_conserved()
 
 
-def test_a_seller_who_can_hold_no_more_does_not_stop_the_sweep(ada: Api, bob: Api) -> None:
+def named(statement: str) -> set[int]:
+    """The ids of `IN (5, 7)`."""
+    return {int(number) for number in re.findall(r"\d+", statement.split(" IN (")[1].split(")")[0])}
+
+
+def test_the_longest_overdue_are_closed_first_and_locked_as_everywhere(
+    ada: Api, bob: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "SWEEP_BATCH", 2)
+    ada.grant(mutterwood_log=2)
+    bob.grant(yawnwort=2)
+    late, later = ada.sells("mutterwood-log", 1, 1)["id"], ada.sells("mutterwood-log", 1, 2)["id"]
+    latest, too = bob.sells("yawnwort", 1, 1)["id"], bob.sells("yawnwort", 1, 2)["id"]
+    for listing_id, seconds in ((late, 10), (later, 20), (latest, 30), (too, 20)):
+        runs_out(listing_id, seconds=-seconds)
+
+    with queries() as sql:
+        services.listings_expire()
+
+    sweep = next(statement for statement in sql if "LIMIT 2" in statement)
+    assert 'ORDER BY "market_listing"."expires_at" ASC, "market_listing"."id" ASC' in sweep
+    sellers, listings = locks(sql)[:2]
+    assert named(sellers) == {ada.id, bob.id}
+    assert named(listings) == {latest, later}
+    assert listings.endswith('ORDER BY "market_listing"."id" ASC FOR UPDATE')
+
+
+def test_a_seller_who_can_hold_no_more_does_not_stop_the_sweep(
+    ada: Api, bob: Api, caplog: pytest.LogCaptureFixture
+) -> None:
     ada.grant(mutterwood_log=1)
     bob.grant(mutterwood_log=1)
     stuck, other = ada.sells("mutterwood-log", 1, 5)["id"], bob.sells("mutterwood-log", 1, 5)["id"]
@@ -102,6 +132,9 @@ def test_a_seller_who_can_hold_no_more_does_not_stop_the_sweep(ada: Api, bob: Ap
 
     assert services.listings_expire() == 1
 
+    told = [record for record in caplog.records if record.name == services.log.name]
+    assert {(record.levelname, record.__dict__["listing"]) for record in told} == {("ERROR", stuck)}
+    assert all(re.match(rf"an overdue .* {MAX_AMOUNT} pieces\.$", record.getMessage()) for record in told)
     assert Listing.objects.get(pk=stuck).status == "active", "its items are still in escrow, not lost"
     assert Listing.objects.get(pk=other).status == "expired"
     assert bob.holds("mutterwood-log") == 1

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -32,14 +33,17 @@ HOME = ROOT / ".bcraftd" / "consistency"
 SETTINGS = {
     "BCRAFTD_ENV_FILES": "off",
     "DJANGO_SETTINGS_MODULE": "bcraftd.settings",
-    "SECRET_KEY": "tests-only-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz",
-    "JWT_SIGNING_KEY": "tests-only-signing-key-9876543210-zyxwvutsrqponmlkjihgfedcba",
+    "SECRET_KEY": secrets.token_urlsafe(48),
+    "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
     "HTTPS": "false",
     # Two cores carry all of it: a healthy Redis may take longer than the tenth of a second that is the default.
     "REDIS_TIMEOUT": "0.3",
     "LOGIN_FAILURE_LIMIT": "0",
     "LOG_LEVEL": "ERROR",
-    **{f"RATE_LIMIT_{name}": "off" for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "REGISTER")},
+    **{
+        f"RATE_LIMIT_{name}": "off"
+        for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "LOGIN_FAILURES", "REGISTER", "ADMIN")
+    },
 }
 THREADS = 16
 MAX_MEMORY = "512mb"
