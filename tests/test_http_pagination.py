@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
-from accounts.models import LedgerTransfer
+from accounts.models import LedgerEntry, LedgerTransfer, SystemAccount
 from bcraftd.errors import Refusal
 from bcraftd.pagination import keyset_page
 from tests.support import queries
@@ -19,12 +20,22 @@ MIXED = ("created_at", "-id")
 KINDS = (datetime, int)
 
 
+@transaction.atomic
+def made(*rows: tuple[str, datetime]) -> list[LedgerTransfer]:
+    """Rows of these names and moments. A transfer has two sides, or PostgreSQL does not take it."""
+    transfers = LedgerTransfer.objects.bulk_create(LedgerTransfer(reason=name, created_at=at) for name, at in rows)
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(transfer=transfer, system_account=account, amount=amount)
+        for transfer in transfers
+        for account, amount in ((SystemAccount.MINT, -1), (SystemAccount.MARKET_FEE, 1))
+    )
+    return transfers
+
+
 @pytest.fixture
 def rows(world: None) -> list[LedgerTransfer]:
     """Nine rows, three at each of three moments."""
-    return LedgerTransfer.objects.bulk_create(
-        LedgerTransfer(reason=f"row {n}", created_at=MORNING + timedelta(hours=n // 3)) for n in range(9)
-    )
+    return made(*((f"row {n}", MORNING + timedelta(hours=n // 3)) for n in range(9)))
 
 
 def page(order: tuple[str, ...], limit: int, cursor: str | None = None) -> tuple[list[str], str | None]:
@@ -68,7 +79,7 @@ def test_rows_that_come_between_two_pages_move_nothing(rows: list[LedgerTransfer
         seen += names
         for moment in (MORNING - timedelta(hours=1), MORNING, MORNING + timedelta(hours=9)):
             if len(seen) < 9:
-                LedgerTransfer.objects.create(reason="new", created_at=moment)
+                made(("new", moment))
 
     assert sorted(name for name in seen if name != "new") == [f"row {n}" for n in range(9)]
     assert len(seen) == len(set(seen)) + max(seen.count("new") - 1, 0)

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ PATIENCE_SECONDS = 300.0
 # Calls on one connection: then another one, so that a worker that came back gets its share of them.
 CALLS_ON_A_CONNECTION = 100
 PAUSE_SECONDS = (0.05, 0.4)
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class NoAnswer(Exception):
@@ -80,6 +82,13 @@ class Answer:
         return json.loads(self.body)
 
 
+def _send(
+    connection: http.client.HTTPConnection, method: str, path: str, body: Any, headers: Mapping[str, str]
+) -> None:
+    data = None if body is None else json.dumps(body).encode()
+    connection.request(method, path, data, {"Content-Type": "application/json", **headers})
+
+
 class Line:
     """A connection to the API, for one thread, to be closed. `tally` is told what stood in a call's way."""
 
@@ -96,20 +105,15 @@ class Line:
             self._connection.close()
             self._connection = None
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
         """One try. Raises NoAnswer."""
         self._calls += 1
         if self._calls % CALLS_ON_A_CONNECTION == 0:
             self.close()
-        data = None if body is None else json.dumps(body).encode()
-        given = {
-            "Content-Type": "application/json",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
-            self._connection.request(method, path, data, given)
+            _send(self._connection, method, path, body, headers)
             response = self._connection.getresponse()
             return Answer(response.status, response.read(), response.headers.get("Idempotent-Replayed") == "true")
         except (OSError, http.client.HTTPException) as error:
@@ -117,6 +121,13 @@ class Line:
             if isinstance(error, TimeoutError):
                 self._tally("timeouts")
             raise NoAnswer(repr(error)) from error
+
+    def hang_up(self, call: Call, seconds: float) -> None:
+        """Sends a call, and is gone before its answer comes."""
+        with suppress(OSError, http.client.HTTPException):
+            with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)) as connection:
+                _send(connection, "POST", call.path, call.body, call.headers())
+                time.sleep(seconds)
 
     def settle(self, call: Call) -> Answer:
         """Asks until the answer is definite. Raises Unsettled."""
@@ -151,10 +162,7 @@ class Line:
 
     def _try(self, call: Call) -> Answer | None:
         token = call.player.token
-        headers = {"Authorization": f"Bearer {token}"}
-        if call.key:
-            headers["Idempotency_Key"] = call.key
-        answer = self.ask("POST", call.path, call.body, **headers)
+        answer = self.ask("POST", call.path, call.body, call.headers())
         if answer.status == 401:
             self.sign_in(call.player, token)
             return None

@@ -53,7 +53,7 @@ STAYING = 500_000
 # What a run counts: kills, what stood in a call's way, and what the clients did on purpose.
 TALLIED = (
     "postgres_kills", "worker_kills", "connections_broken", "unavailable", "in_progress", "timeouts", "recovered",
-    "repeated", "misused", "twice", "opposed", "contests", "crowds",
+    "hung_up_done", "hung_up_not_done", "repeated", "misused", "twice", "opposed", "contests", "crowds",
 )  # fmt: skip
 PASSWORD = "correct horse battery"
 # What is offered, as far as the clients remember it.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.economy.client import Answer, Call, Player
 from tests.economy.ground import TRADES, Ground, Trade
-from tests.economy.scenes import contest, opposed, twice
+from tests.economy.scenes import contest, hung_up, opposed, twice
 
 # A resource that there is not.
 NOTHING = 10**9
@@ -31,6 +31,7 @@ class Lane:
             self._oppose: 6,
             self._contest: 2,
             self._twice: 2,
+            self._hang_up: 2,
         }
 
     def run(self, is_over: Callable[[], bool]) -> None:
@@ -115,6 +116,9 @@ class Lane:
 
     def _contest(self) -> None:
         contest(self._ground, self._chance, self._line)
+
+    def _hang_up(self) -> None:
+        hung_up(self._ground, self._chance, self._line)
 
     def _twice(self) -> None:
         player, trade = self._at_work()

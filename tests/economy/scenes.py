@@ -82,6 +82,21 @@ def contest(ground: Ground, chance: random.Random, line: Line) -> Counter[str]:
     return outcomes([answer for answer in answers if answer is not None])
 
 
+def hung_up(ground: Ground, chance: random.Random, line: Line) -> Answer:
+    """A client that is gone before its answer, and asks again: done once all the same.
+
+    Only what is never refused here: where the second try were refused, the first could still be under way, and a
+    refusal would not be the last word.
+    """
+    seller, _ = chance.choice(ground.pairs)
+    call = chance.choice((ground.gathering(seller, "mutterwood-log"), ground.listing(seller, "coughcoal", 1, 10)))
+    line.hang_up(call, chance.uniform(0, 0.2))
+    answer = line.settle(call)
+    ground.books.note(call, answer)
+    ground.count("hung_up_done" if answer.replayed else "hung_up_not_done")
+    return answer
+
+
 def twice(ground: Ground, call: Call) -> None:
     """The same call from two places at once, under one key: done once, and answered the same."""
 
