@@ -4,6 +4,7 @@ import io
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
@@ -40,6 +41,14 @@ _PERMISSIONS = ", ".join(
 _PASSWORD_PAGES = ("/admin/login/", "/admin/password_change/")
 
 
+def _take_out_nul(meta: dict[str, Any]) -> None:
+    """A NUL in a header becomes a space, as RFC 9110 (5.5) has it: PostgreSQL keeps none, and sessions name the
+    browser. granian refuses such a header by itself."""
+    for name, value in meta.items():
+        if name.startswith("HTTP_") and "\0" in value:
+            meta[name] = value.replace("\0", " ")
+
+
 def _measure_body(request: HttpRequest) -> None:
     """Reads a body that came without its length (chunked, or by HTTP/2).
 
@@ -66,6 +75,7 @@ class EdgeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        _take_out_nul(request.META)
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         # structlog's middleware reads the header, so that the log has the same id as the answer.

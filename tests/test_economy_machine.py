@@ -80,7 +80,7 @@ def test_whatever_players_do_the_database_is_as_the_rules_say() -> None:
     run_state_machine_as_test(Game, settings=GAMES)
     # Games in which nearly nothing comes about, or nothing is undone, would show nothing.
     outcomes = [outcome for _, outcome in seen.elements()]
-    assert (outcomes.count("done") > 100, outcomes.count("undone") > 50) == (True, True), seen
+    assert (outcomes.count("done") > 100, outcomes.count("undone") > 20) == (True, True), seen
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ The trap table (tests/fuzz/) tries every bad value in every place; here stands w
 import io
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,6 +105,10 @@ def hang_up_after(url: str, raw: bytes) -> None:
         connection.sendall(raw)
 
 
+def more_trades_than(number: int) -> bool:
+    return Trade.objects.count() > number
+
+
 def test_a_line_that_breaks_in_a_purchase_buys_nothing(ada: Api, bob: Api) -> None:
     ada.grant(mutterwood_log=5)
     listing = ada.sells("mutterwood-log", 5, 10)
@@ -116,9 +121,22 @@ def test_a_line_that_breaks_in_a_purchase_buys_nothing(ada: Api, bob: Api) -> No
             # A purchase that is whole, to know that the server has come so far.
             bought = Trade.objects.count()
             hang_up_after(url, head.encode() + b'Content-Length: 15\r\n\r\n{"quantity": 1}')
-            wait_until(lambda before=bought: Trade.objects.count() > before, "the whole one is a trade")
+            wait_until(partial(more_trades_than, bought), "the whole one is a trade")
 
     assert list(Trade.objects.values_list("quantity", flat=True)) == [1] * len(BROKEN_OFF)
+
+
+# --- Headers ----------------------------------------------------------------------------------------------
+
+
+def test_a_nul_in_a_header_is_a_space(ada: Api) -> None:
+    body = {"login": "ada", "password": ada.password}
+
+    answer = ada.call("POST", "/api/auth/login", body, User_Agent="a\0b")
+
+    assert answer.status_code == 200
+    newest = ada.get("/api/auth/sessions").json()["sessions"][0]
+    assert newest["user_agent"] == "a b"
 
 
 # --- Paths and methods ------------------------------------------------------------------------------------

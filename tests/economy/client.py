@@ -52,6 +52,11 @@ class Call:
     key: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
 
+    def headers(self) -> dict[str, str]:
+        """As whom, and under which key."""
+        key = {"Idempotency-Key": self.key} if self.key else {}
+        return {"Authorization": f"Bearer {self.player.token}", **key}
+
     def __str__(self) -> str:
         return (
             f"{self.kind} of player {self.player.id} at {self.path} with {dict(self.body)} under {self.key or 'none'}"
@@ -124,10 +129,10 @@ class Line:
 
     def hang_up(self, call: Call, seconds: float) -> None:
         """Sends a call, and is gone before its answer comes."""
-        with suppress(OSError, http.client.HTTPException):
-            with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)) as connection:
-                _send(connection, "POST", call.path, call.body, call.headers())
-                time.sleep(seconds)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+        with suppress(OSError, http.client.HTTPException), closing(connection):
+            _send(connection, "POST", call.path, call.body, call.headers())
+            time.sleep(seconds)
 
     def settle(self, call: Call) -> Answer:
         """Asks until the answer is definite. Raises Unsettled."""

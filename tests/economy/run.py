@@ -150,6 +150,7 @@ class Run:
             "refusals": dict(books.refusals),
             **self._counts(),
             "expired": sum(status == judge.EXPIRED for status, _ in world.states.values()),
+            "single_pieces": sum(offer.quantity == 1 for offer in books.offers.values()),
             "trades": len(world.sales),
             "movements": world.movements.total(),
             "transfers": world.transfers.total(),

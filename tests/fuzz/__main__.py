@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -46,13 +47,11 @@ def database() -> Iterator[None]:
 
 
 def fuzz(application: Any, *, cases: int, seed: int) -> int:
-    """One run. Prints what failed and the line of numbers. Returns the exit status."""
+    """One run. Says what failed as it goes, and prints the line of numbers. Returns the exit status."""
     from tests.fuzz.runs import Run
 
-    run = Run(application, seed, say=console.print)
+    run = Run(application, seed, say=partial(console.print, markup=False))
     run.everything(cases)
-    for failure in run.outcome.failures:
-        console.print(f"FAILED {failure}", markup=False)
     sys.stdout.write(run.outcome.line() + "\n")
     return 1 if run.outcome.failed else 0
 

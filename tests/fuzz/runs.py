@@ -21,6 +21,8 @@ from tests.fuzz.world import World
 # A round begins with a new world, in which what was bought, sold and ended is there again. It is made up of random
 # cases of schemathesis for each operation, and of traps drawn in twos and threes.
 EXAMPLES, DRAWN = 60, 1500
+# After so many traps it says how far it is.
+SPOKEN = 5000
 # From so many cases on a granian is started too.
 WORTH_A_SERVER = 1000
 
@@ -93,6 +95,8 @@ class Run:
     def _note(self, failures: list[str], number: int) -> None:
         self.outcome.failed += number
         self.outcome.failures += failures
+        for failure in failures:
+            self._say(f"FAILED {failure}")
 
     def wire(self) -> None:
         """Bytes of every kind to a granian."""
@@ -107,7 +111,10 @@ class Run:
     def traps(self, traps: Sequence[Trap]) -> None:
         """The trap table, or a part of it."""
         with self.door("trap table") as door:
-            Judge(door).spring(traps)
+            judge = Judge(door)
+            for begin in range(0, len(traps), SPOKEN):
+                judge.spring(traps[begin : begin + SPOKEN])
+                self._say(f"{min(begin + SPOKEN, len(traps))} of {len(traps)} traps, {door.found} failures")
 
     def traps_drawn(self, number: int, chance: random.Random) -> None:
         """Two or three at once."""

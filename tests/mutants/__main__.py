@@ -81,9 +81,13 @@ def mutmut(*words: str) -> subprocess.CompletedProcess[str]:
 def run(files: list[Path], patterns: list[str], options: argparse.Namespace) -> int:
     """Tests what is laid out, and prints what came of it. Returns the exit status."""
     began = time.monotonic()
+    # Nobody's own servers: they would keep the copies.
+    for name in ("DATABASE_URL", "REDIS_URL", "REDIS_URI", "REDIS_HOST"):
+        os.environ.pop(name, None)
     # Starts PostgreSQL and Redis for us and whomever we start, and stops them in the end.
     from tests import servers  # noqa: F401
 
+    (TREE / worker.FAILURES).unlink(missing_ok=True)
     os.environ[worker.HOME] = str(TREE)
     os.environ[worker.TEMPLATE] = template()
     names = [name for name, _ in survivors(files, patterns)] if options.survivors else patterns
@@ -129,6 +133,8 @@ def main(words: list[str]) -> int:
             raise SystemExit("Mutants are being tested in this checkout already.") from None
         if not options.survivors:
             shutil.rmtree(TREE, ignore_errors=True)
+        elif not (TREE / "mutants").exists():
+            raise SystemExit("There was no run before this one.")
         lay_out(private_folder(TREE), targets())
         return run(files, patterns, options)
 

@@ -21,6 +21,8 @@ def lay_out(tree: Path, mutated: list[Path]) -> None:
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
         shutil.copy2(ROOT / name, tree / name)
+    # The file that [tool.mutmut] names.
+    (tree / "preload.txt").write_text("tests.mutants.preload\n", encoding="utf-8")
     for path in mutated:
         source = (tree / path).read_text(encoding="utf-8")
         (tree / path).write_text(undecorated(source, str(path)), encoding="utf-8")
