@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -95,13 +96,18 @@ def _balance_add(player: Player, amount: int) -> None:
 # --- Players ----------------------------------------------------------------------------------------------
 
 
-@atomic
 def player_register(*, login: str, email: str, password: str) -> Player:
     """A new player with the starting coins. Raises Refusal `invalid`, `login_taken` or `email_taken`."""
     password_check(password, Player(login=login, email=email))
+    # Before the transaction: a hash takes its time, and a busy machine would end a connection that idles in one.
+    return _player_open(login=login, email=email, hashed=make_password(password))
+
+
+@atomic
+def _player_open(*, login: str, email: str, hashed: str) -> Player:
     try:
         with transaction.atomic():
-            player = Player.objects.create_user(login=login, email=email, password=password)
+            player = Player.objects.create(login=login, email=Player.objects.normalize_email(email), password=hashed)
     except IntegrityError as error:
         raise Refusal(_taken(error)) from None
     if settings.STARTING_COINS:
@@ -241,15 +247,26 @@ def sessions_end(*, player_id: int, keep: str | None = None) -> int:
     return ended
 
 
-@atomic
 def password_change(*, principal: Principal, old_password: str, new_password: str) -> None:
-    """Changes the password and ends all other sessions. Raises Refusal `invalid` for a wrong or a weak one."""
-    player = players_lock([principal.id])[principal.id]
+    """Changes the password and ends all other sessions.
+
+    Raises Refusal `invalid` for a wrong or a weak one, `conflict` where it was changed at the same moment.
+    """
+    player = Player.objects.get(pk=principal.id)
     if not player.check_password(old_password):
         detail = "The old password is wrong."
         raise Refusal("invalid", detail, errors=[{"field": "old_password", "code": "wrong", "detail": detail}])
     password_check(new_password, player, "new_password")
-    player.set_password(new_password)
+    # Compared and hashed without a lock, which nothing else of the player's would get for that long.
+    _password_set(principal, before=player.password, after=make_password(new_password))
+
+
+@atomic
+def _password_set(principal: Principal, *, before: str, after: str) -> None:
+    player = players_lock([principal.id])[principal.id]
+    if player.password != before:
+        raise Refusal("conflict", "The password was changed at the same moment.")
+    player.password = after
     player.session_kept = principal.session_id
     player.save(update_fields=["password"])
 

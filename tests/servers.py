@@ -95,8 +95,9 @@ def _own_folder() -> tuple[Path, TextIO]:
     with (home / "lock").open("w") as all_runs:
         fcntl.flock(all_runs, fcntl.LOCK_EX)
         for earlier in home.glob("*/lock"):
-            if _lock_of(earlier) is not None:
+            if (abandoned := _lock_of(earlier)) is not None:
                 shutil.rmtree(earlier.parent, ignore_errors=True)
+                abandoned.close()
         folder = private_folder(Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home)), passable=passable)
         lock = _lock_of(folder / "lock")
     assert lock is not None

@@ -73,7 +73,7 @@ class Logout(ApiView):
 class Password(ApiView):
     limit = "login"
 
-    @documented(body=serializers.PasswordBody, answer=serializers.Changed, errors=SIGNED_IN)
+    @documented(body=serializers.PasswordBody, answer=serializers.Changed, errors=[*SIGNED_IN, "conflict"])
     def post(self, request: Request) -> HttpResponse:
         """Changes the password; all other sessions end."""
         given, raw = self.body(serializers.PasswordBody), request._request

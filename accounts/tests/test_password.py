@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Player, PlayerSession
 from bcraftd.cache import store
-from tests.support import SENTENCE, Api, assert_problem, queries, written
+from inventory.tests.support import at_once
+from tests.support import SENTENCE, Api, QuickArgon2, assert_problem, queries, written
 
 OLD = "correct horse battery"
 NEW = "another long staple"
@@ -98,3 +100,34 @@ def test_a_hash_that_is_brought_up_to_date_ends_no_session(ada: Api, settings: A
     assert Player.objects.get().password.startswith("pbkdf2_")
     assert ada.get("/api/auth/me").status_code == 200
     assert other.get("/api/auth/me").status_code == 200
+
+
+def test_of_two_changes_at_the_same_moment_one_is_made(ada: Api) -> None:
+    answers = at_once(
+        *[lambda new=new: change(ada, new_password=new) for new in ("first of the two", "second of the two")]
+    )
+
+    made = [answer for answer in answers if answer.status_code == 200]
+    [refused] = [answer for answer in answers if answer.status_code != 200]
+    assert len(made) == 1
+    # Whether the loser compared before or after the winner wrote.
+    assert refused.json()["code"] in ("conflict", "invalid")
+
+
+def test_nothing_is_locked_while_passwords_are_hashed(ada: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash takes its time, and a transaction that idles is ended by the database."""
+    inside: list[bool] = []
+    for name in ("encode", "verify"):
+        reckon = getattr(QuickArgon2, name)
+
+        def noting(*given: Any, reckon: Callable[..., Any] = reckon) -> Any:
+            inside.append(connection.in_atomic_block)
+            return reckon(*given)
+
+        monkeypatch.setattr(QuickArgon2, name, noting)
+
+    assert change(ada).status_code == 200
+    Api.signed_up("cyd", "correct horse battery")
+
+    assert len(inside) >= 3
+    assert not any(inside)

@@ -179,7 +179,7 @@ def test_what_the_database_refuses_for_another_reason_is_a_conflict(
     def refused(**facts: str) -> Player:
         raise IntegrityError("another constraint") from cause
 
-    monkeypatch.setattr(Player.objects, "create_user", refused)
+    monkeypatch.setattr(Player.objects, "create", refused)
 
     with pytest.raises(Refusal) as refusal:
         player_register(login="ada", email="ada@example.org", password=PASSWORD)
