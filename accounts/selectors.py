@@ -46,13 +46,18 @@ def session_principal(session_id: str) -> Principal | None:
     if answer is None:
         return None
     session: Mapping[str, Any] = answer.data()
+    session_seen(session_id)
     now = timezone.now()
-    LAST_SEEN.put(session_id, int(now.timestamp()))
     if answer.outcome == "BYPASS" and datetime.fromisoformat(session["last_seen_at"]) < now - timedelta(
         seconds=LAST_SEEN_LAG
     ):
         PlayerSession.objects.filter(session_id=session_id).update(last_seen_at=now)
     return Principal(session["player_id"], session["login"], session["role"], session["session_id"])
+
+
+def session_seen(session_id: str) -> None:
+    """Notes that a session was used just now, to be written behind."""
+    LAST_SEEN.put(session_id, int(timezone.now().timestamp()))
 
 
 @LAST_SEEN.writer

@@ -1,8 +1,11 @@
 """JSON Web Tokens by simplejwt, each naming its session in the claim `sid`."""
 
 import re
+import time
 import uuid
+from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -27,11 +30,12 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says."""
+    """What a good token says. `expires` is in seconds since the epoch."""
 
     player_id: int
     session_id: str
     token_id: str
+    expires: int
 
 
 def new_refresh_id() -> str:
@@ -61,7 +65,7 @@ def _read(kind: type[Token], text: str) -> Claims:
     try:
         token = kind(text.encode("ascii"))  # type: ignore[arg-type]
         player_id = int(_claim(token, api_settings.USER_ID_CLAIM, _NUMBER))
-        return Claims(player_id, _claim(token, "sid", _NAME), _claim(token, "jti", _NAME))
+        return Claims(player_id, _claim(token, "sid", _NAME), _claim(token, "jti", _NAME), int(token["exp"]))
     # The last two: an expiry that no calendar holds.
     except (TokenError, KeyError, ValueError, OverflowError, OSError):
         raise Refusal("token_invalid") from None
@@ -70,6 +74,37 @@ def _read(kind: type[Token], text: str) -> Claims:
 def read_access(text: str) -> Claims:
     """The claims of an access token. Raises Refusal `token_invalid`: signature, algorithm, type, expiry, form."""
     return _read(AccessToken, text)
+
+
+class Verified:
+    """Tokens whose signature this process has checked, and what they say: a few thousand of them, none past its expiry.
+
+    Whether the session still lives is not remembered, and has to be asked each time.
+    """
+
+    MAX = 10_000
+
+    def __init__(self) -> None:
+        self._claims: OrderedDict[str, Claims] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, text: str) -> Claims:
+        """As read_access."""
+        claims = self._claims.get(text)
+        if claims is not None and time.time() < claims.expires:
+            return claims
+        claims = read_access(text)
+        with self._lock:
+            self._claims[text] = claims
+            while len(self._claims) > self.MAX:
+                self._claims.popitem(last=False)
+        return claims
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+
+verified = Verified()
 
 
 def read_refresh(text: str) -> Claims:

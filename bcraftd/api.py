@@ -1,25 +1,23 @@
 """The base of every view: a view parses, calls one service or selector, and answers."""
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from bcraftd import idempotency, ratelimits
+from bcraftd import idempotency, ratelimits, reading
 from bcraftd.cache.entry import Answer, encode
 from bcraftd.errors import Refusal, invalid
 from bcraftd.fields import Empty, StrictSerializer, body_values, query_values
 from bcraftd.identity import Principal
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 class ApiView(APIView):
@@ -38,6 +36,11 @@ class ApiView(APIView):
         # A method that is not there is a 405, whatever the query.
         if request.method not in ("GET", "HEAD") and request.method in self.allowed_methods:
             query_values(request._request, Empty)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: which methods there are is said where one is not allowed."""
+        return {}
 
     @property
     def player(self) -> Principal:
@@ -119,17 +122,6 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def etag_of(body: bytes) -> str:
-    """A weak ETag of the data without `source`."""
-    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-
-
-def _matches(request: HttpRequest, etag: str) -> bool:
-    """RFC 9110, 13.1.2: weak comparison with any of the given tags, or `*`."""
-    given = request.META.get("HTTP_IF_NONE_MATCH", "")
-    return given.strip() == "*" or etag[3:-1] in _ETAG.findall(given)
-
-
 def cached_answer(
     request: Request, answer: Answer | None, *, private: bool = False, source: bool = False
 ) -> HttpResponse:
@@ -139,16 +131,13 @@ def cached_answer(
     """
     if answer is None:
         raise Refusal("not_found")
-    etag = etag_of(answer.body)
-    if _matches(request._request, etag):
+    etag = reading.etag_of(answer.body)
+    if reading.matches(request._request.META.get("HTTP_IF_NONE_MATCH", ""), etag):
         response = HttpResponse(status=304)
         del response["Content-Type"]
     else:
-        body = b'{"source":"' + answer.source.encode() + b'",' + answer.body[1:] if source else answer.body
+        body = reading.spliced(answer.body, answer.source) if source else answer.body
         response = HttpResponse(body, content_type="application/json")
-    response["X-Cache"] = answer.outcome
-    response["ETag"] = etag
-    response["Cache-Control"] = f"{'private' if private else 'public'}, no-cache"
-    if private:
-        response["Vary"] = "Authorization"
+    for name, value in reading.headers(outcome=answer.outcome, etag=etag, private=private).items():
+        response[name] = value
     return response

@@ -19,7 +19,7 @@ from bcraftd.parsing import MAX_BODY_BYTES
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _ADMIN = "/admin/"
 _PAGES = (_ADMIN, "/api/docs")
 # Over the strict policy in settings.CONTENT_SECURITY_POLICY, which is for what is never a page.
@@ -77,7 +77,7 @@ class EdgeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         _take_out_nul(request.META)
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         # structlog's middleware reads the header, so that the log has the same id as the answer.
         request.META["HTTP_X_REQUEST_ID"] = request_id
         request.request_id = request_id  # type: ignore[attr-defined]
@@ -91,6 +91,9 @@ class EdgeMiddleware:
         _measure_body(request)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        if response.status_code == 304:
+            # Django says 0, which RFC 9110 (8.6) lets nobody say of a body that is not empty.
+            del response["Content-Length"]
         return response
 
 

@@ -82,21 +82,32 @@ class ProcessCounter:
 _fallback = ProcessCounter()
 
 
-def _address(request: HttpRequest) -> str:
-    return f"address:{counted_address(request.META['REMOTE_ADDR'])}"
+def address(of: str) -> str:
+    """An address as somebody who is counted."""
+    return f"address:{counted_address(of)}"
+
+
+def player(player_id: int) -> str:
+    """A player as somebody who is counted."""
+    return f"player:{player_id}"
+
+
+def counter(caller: str) -> str:
+    """Where the general limit's count of somebody stands in Redis."""
+    return f"rl:all:{caller}"
 
 
 def who(request: HttpRequest) -> str:
     """Who is counted: the player where the token is good, else the client's address."""
     principal = getattr(request, "principal", None)
-    return f"player:{principal.id}" if principal is not None else _address(request)
+    return address(request.META["REMOTE_ADDR"]) if principal is None else player(principal.id)
 
 
 def count_request(caller: str, rate: tuple[int, int]) -> Usage:
     """Counts one request against the general limit: (requests, seconds)."""
     limit, window = rate
     try:
-        count, reset = store.count_in_window(f"rl:all:{caller}", window)
+        count, reset = store.count_in_window(counter(caller), window)
     except store.StoreDown:
         count, reset = _fallback.count(f"all:{caller}", window)
     return Usage(limit, count, reset)
@@ -107,7 +118,7 @@ def check_named(request: HttpRequest, name: str) -> None:
     rate = getattr(settings, NAMED[name])
     if rate is None:
         return
-    caller = _address(request) if name in BY_ADDRESS else who(request)
+    caller = address(request.META["REMOTE_ADDR"]) if name in BY_ADDRESS else who(request)
     usage = _in_redis(request, name, caller, rate) or _without_redis(name, caller, rate)
     if usage.exceeded:
         raise Refusal("rate_limited", headers=usage.retry_headers())

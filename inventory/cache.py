@@ -3,14 +3,48 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bcraftd.cache import Entry, When
+from bcraftd.cache import Entry, Hot, When, hot
 from inventory.models import InventoryItem, PlayerProfession, Profession, Recipe, RecipeIngredient, Resource
 
-INVENTORY = Entry(family="inventory", key="inventory:user:{player_id}", ttl="CACHE_USER_INVENTORY_TTL", generation=True)
-KNOWN_RECIPES = Entry(family="recipes", key="recipes:user:{player_id}", ttl=300, variants=True, generation=True)
-RESOURCES = Entry(family="catalogue", key="catalogue:resources", ttl=3600, variants=True)
-RECIPES = Entry(family="catalogue", key="catalogue:recipes", ttl=3600, variants=True)
-PROFESSIONS = Entry(family="catalogue", key="catalogue:professions", ttl=3600, variants=True)
+INVENTORY = Entry(
+    family="inventory",
+    key="inventory:user:{player_id}",
+    ttl="CACHE_USER_INVENTORY_TTL",
+    generation=True,
+    hot=(Hot("/api/inventory", private=True, source=True),),
+)
+KNOWN_RECIPES = Entry(
+    family="recipes",
+    key="recipes:user:{player_id}",
+    ttl=300,
+    variants=True,
+    generation=True,
+    hot=(Hot("/api/recipes/known", private=True, source=True),),
+)
+RESOURCES = Entry(
+    family="catalogue",
+    key="catalogue:resources",
+    ttl=3600,
+    variants=True,
+    hot=(
+        Hot("/api/resources", {"kind": hot.word(), "rarity": hot.word(), "gatherable": hot.flag()}, source=True),
+        Hot("/api/resources/{id}"),
+    ),
+)
+RECIPES = Entry(
+    family="catalogue",
+    key="catalogue:recipes",
+    ttl=3600,
+    variants=True,
+    hot=(Hot("/api/recipes", {"profession_id": hot.digits()}, source=True), Hot("/api/recipes/{id}")),
+)
+PROFESSIONS = Entry(
+    family="catalogue",
+    key="catalogue:professions",
+    ttl=3600,
+    variants=True,
+    hot=(Hot("/api/professions", source=True),),
+)
 
 
 def _holder(row: InventoryItem | PlayerProfession) -> list[Mapping[str, Any]]:

@@ -4,14 +4,32 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from accounts.models import Player
-from bcraftd.cache import Entry, When, WriteBehind
+from bcraftd.cache import Entry, Hot, When, WriteBehind, hot
 from inventory.models import Resource
 from market.models import Listing, Trade
 
 ALL = "all"
 
 LISTINGS = Entry(
-    family="market", key="market:listings:active:{resource_id}", ttl="CACHE_MARKET_LISTINGS_TTL", variants=True
+    family="market",
+    key="market:listings:active:{resource_id}",
+    ttl="CACHE_MARKET_LISTINGS_TTL",
+    variants=True,
+    hot=(
+        Hot(
+            "/api/market/listings",
+            {
+                "resource_id": hot.digits(default=ALL),
+                "min_price": hot.digits(),
+                "max_price": hot.digits(),
+                "seller_id": hot.digits(),
+                "ordering": hot.word(default="unit_price"),
+                "limit": hot.digits(default=50),
+                "cursor": hot.text(),
+            },
+            source=True,
+        ),
+    ),
 )
 
 # Write-behind: listing id -> views since the last writing.

@@ -12,15 +12,20 @@ from bcraftd.identity import Principal
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 
 
+def bearer(header: str) -> str:
+    """The token in an Authorization header. Raises Refusal `token_invalid` where there is none."""
+    match = _BEARER.fullmatch(header.strip())
+    if match is None:
+        raise Refusal("token_invalid")
+    return match[1]
+
+
 def identify(request: HttpRequest) -> Principal:
     """The player of the request's token. Raises Refusal `not_authenticated`, `token_invalid` or `session_expired`."""
     header = request.META.get("HTTP_AUTHORIZATION", "")
     if not header:
         raise Refusal("not_authenticated")
-    match = _BEARER.fullmatch(header.strip())
-    if match is None:
-        raise Refusal("token_invalid")
-    claims = tokens.read_access(match[1])
+    claims = tokens.verified.read(bearer(header))
     if request.META.get("HTTP_X_SESSION_ID", claims.session_id) != claims.session_id:
         raise Refusal("token_invalid", "X-Session-ID names another session than the token.")
     principal = selectors.session_principal(claims.session_id)

@@ -7,9 +7,11 @@ import pytest
 from rest_framework_simplejwt import state
 from rest_framework_simplejwt.backends import TokenBackend
 
+from accounts import tokens
 from accounts.models import Player
 from accounts.tests.forging import OTHER_KEY, bad_tokens, by_hand, forged
 from bcraftd.cache import store
+from bcraftd.errors import Refusal
 from tests.support import Api, assert_problem, queries, redis_commands
 
 ME = "/api/auth/me"
@@ -183,3 +185,41 @@ def test_no_log_holds_a_password_or_a_token(caplog: pytest.LogCaptureFixture, ap
     assert "/api/auth/password" in caplog.text
     for secret in ("horse battery", "long staple", ada.session["access_token"], ada.session["refresh_token"]):
         assert secret not in caplog.text
+
+
+def test_a_verified_token_is_verified_once_until_it_expires(ada: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified, token = tokens.Verified(), ada.session["access_token"]
+    checked: list[str] = []
+
+    def read(text: str) -> tokens.Claims:
+        checked.append(text)
+        return original(text)
+
+    original = tokens.read_access
+    monkeypatch.setattr(tokens, "read_access", read)
+    claims = [verified.read(token) for _ in range(3)]
+    assert (claims[0].player_id, claims[0].session_id) == (ada.id, ada.session["session_id"])
+    assert (claims[1:], checked) == (claims[:1] * 2, [token])
+
+    # A second before its expiry it is good, from then on it is not.
+    monkeypatch.setattr("accounts.tokens.time.time", lambda: claims[0].expires - 1)
+    verified.read(token)
+    assert len(checked) == 1
+    monkeypatch.setattr("accounts.tokens.time.time", lambda: claims[0].expires)
+    verified.read(token)
+    assert len(checked) == 2
+
+
+def test_few_verified_tokens_are_remembered_and_no_bad_one(ada: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = tokens.Verified()
+    monkeypatch.setattr(tokens.Verified, "MAX", 3)
+    given = [
+        tokens.issue(player_id=ada.id, session_id=ada.session["session_id"], refresh_id="0" * 32).access_token
+        for _ in range(5)
+    ]
+    for token in given:
+        verified.read(token)
+    assert len(verified) == 3
+    with pytest.raises(Refusal):
+        verified.read(f"{given[0]}x")
+    assert len(verified) == 3

@@ -12,6 +12,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 from django.utils import timezone
 
+from bcraftd.cache.hot import Hot
+
 Filler = Callable[..., "Fresh | None"]
 
 
@@ -54,6 +56,7 @@ class Entry:
     generation: whether a change of something that all of the family's values show drops all of them at once.
     slides: whether each read starts the life of the value again.
     volatile: members that say when a value was read, which no audit compares.
+    hot: the paths whose GET shows the value as it stands; these are answered without Django.
     """
 
     family: str
@@ -63,6 +66,7 @@ class Entry:
     generation: bool = False
     slides: bool = False
     volatile: frozenset[str] = frozenset()
+    hot: tuple[Hot, ...] = ()
     _filler: list[Filler] = field(default_factory=list, repr=False)
 
     def filler(self, function: Filler) -> Filler:
@@ -91,6 +95,10 @@ class Entry:
     def name(self, params: Mapping[str, Any]) -> str:
         """The key for given parameters."""
         return self.key.format(**params)
+
+    def is_usual(self, variant: Mapping[str, Any]) -> bool:
+        """Whether a variant is one of the few that everybody asks for, and always kept: the others share a cap."""
+        return not self.hot or any(hot.usual(variant, self.parameters) for hot in self.hot)
 
     @property
     def generation_key(self) -> str:

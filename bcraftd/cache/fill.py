@@ -120,19 +120,22 @@ def _fill(
         return None
     body = encode(fresh.data)
     steps.at("selected")
-    _store(entry, key, field, token, lease, body, entry.life_ms(fresh))
+    _store(entry, key, field, token, lease, body, entry.life_ms(fresh), entry.is_usual(variant))
     steps.at("stored")
     return Answer(body, "MISS")
 
 
-def _store(entry: Entry, key: str, field: str, token: str, lease: store.Lease, body: bytes, life_ms: int) -> None:
+def _store(
+    entry: Entry, key: str, field: str, token: str, lease: store.Lease, body: bytes, life_ms: int, usual: bool = True
+) -> None:
     if life_ms <= 0:
         _release(key, field, token)
         return
     try:
         taken = store.fill(
-            key, field, token, body, life_ms, hashed=entry.variants, generation_key=entry.generation_key, lease=lease
-        )
+            key, field, token, body, life_ms, hashed=entry.variants, generation_key=entry.generation_key, lease=lease,
+            usual=usual,
+        )  # fmt: skip
     except store.StoreDown:
         return
     if not taken:

@@ -7,8 +7,11 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoScriptError
 
-# Filters and pages of one list that are kept at a time. A client that makes up query strings fills this, not Redis.
+# Filters and pages of one list that are kept at a time, and their bytes. A client that makes up query strings fills
+# this, not Redis; the variants that everybody asks for have places of their own.
 MAX_VARIANTS = 200
+MAX_USUAL_VARIANTS = 200
+MAX_MADE_UP_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ end
 return 1
 """)
 
-# KEYS value, lease, generation. ARGV variant, token, body, ttl ms, hashed, generation, most variants.
+# KEYS value, lease, generation. ARGV variant, token, body, ttl ms, hashed, generation, most variants, most bytes (0: as
+# many as come).
 # All variants of a key live no longer than the first that was stored: a field has no expiry of its own.
 FILL = Script("""
 local held = redis.call('HGET', KEYS[2], ARGV[1])
@@ -100,8 +104,13 @@ if ARGV[5] == '0' then
   redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
   return 1
 end
-if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[7]) and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-  return 0
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
+  if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[7]) then
+    return 0
+  end
+  if ARGV[8] ~= '0' and (redis.call('MEMORY', 'USAGE', KEYS[1]) or 0) + #ARGV[3] > tonumber(ARGV[8]) then
+    return 0
+  end
 end
 local left = redis.call('PTTL', KEYS[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
@@ -167,4 +176,59 @@ TAKE = Script("""
 local all = redis.call('HGETALL', KEYS[1])
 redis.call('UNLINK', KEYS[1])
 return all
+""")
+
+
+def caps(usual: bool) -> list[int]:
+    """FILL's last two arguments: how many variants a key may have when one more comes, and how many bytes."""
+    return [MAX_VARIANTS + MAX_USUAL_VARIANTS, 0] if usual else [MAX_VARIANTS, MAX_MADE_UP_BYTES]
+
+
+# One round trip for a request that hits. KEYS value, generation ('' where the family has none), session ('' for
+# nobody), counter ('' where the limit is off). ARGV the stamp's start for this Redis, variant ('' for a string), the
+# session's stamp, what the session has to say of its player, its life in ms, the limit, its window in ms.
+# Where anything is not as it should be nothing is counted and nothing slid on: {} hands the request to Django, which
+# does all of it. Answers {value, count, ms left}.
+HOT = Script("""
+local value
+if ARGV[2] == '' then
+  value = redis.call('GET', KEYS[1])
+else
+  value = redis.call('HGET', KEYS[1], ARGV[2])
+end
+if not value then
+  return {}
+end
+local generation = '----------------'
+if KEYS[2] ~= '' then
+  generation = redis.call('GET', KEYS[2])
+  if not generation then
+    return {}
+  end
+end
+if string.sub(value, -52, -16) ~= ARGV[1] .. generation .. '-' then
+  return {}
+end
+if KEYS[3] ~= '' then
+  local session = redis.call('GET', KEYS[3])
+  if not session or string.sub(session, -52, -16) ~= ARGV[3] or not string.find(session, ARGV[4], 1, true) then
+    return {}
+  end
+end
+local count, left = 0, 0
+if KEYS[4] ~= '' then
+  if tonumber(redis.call('GET', KEYS[4]) or '0') >= tonumber(ARGV[6]) then
+    return {}
+  end
+  count = redis.call('INCR', KEYS[4])
+  left = redis.call('PTTL', KEYS[4])
+  if left < 0 then
+    left = tonumber(ARGV[7])
+    redis.call('PEXPIRE', KEYS[4], left)
+  end
+end
+if KEYS[3] ~= '' then
+  redis.call('PEXPIRE', KEYS[3], ARGV[5])
+end
+return {value, count, left}
 """)

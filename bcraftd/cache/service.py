@@ -246,7 +246,7 @@ class CacheService(PlainCache):
             return False
         current = granted[0].decode() if generation else ""
         stored = stamp.put(body, _run(info), current)
-        filling = [field, token, stored, life_ms, int(entry.variants), current, scripts.MAX_VARIANTS]
+        filling = [field, token, stored, life_ms, int(entry.variants), current, *scripts.caps(usual=False)]
         return bool(scripts.run(self._redis, scripts.FILL, [key, lease, generation], filling))
 
     def _invalidate(self, *keys: str) -> bool:

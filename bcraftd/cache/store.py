@@ -258,6 +258,53 @@ def read_variant_with_generation(key: str, variant: str, generation_key: str) ->
 
 
 @dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks, for `hot`: the keys of the session, "" for nobody, and of the limit's counter, "" for no limit; whose
+    session it has to be, and for how long it then goes on; the limit's window in seconds."""
+
+    counter: str = ""
+    limit: int = 0
+    window: int = 0
+    session: str = ""
+    player_id: int = 0
+    session_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A value as it goes out, how many requests its visitor has had in the window, and the seconds that it has left."""
+
+    body: bytes
+    count: int
+    reset: int
+
+
+def hot(key: str, variant: str, generation_key: str, visitor: Visitor) -> Hit | None:
+    """A value for a visitor whose session lives and who is within the limit, all by one call; the request is counted
+    and the session slid on. None, with nothing counted, where any of it is not so. Raises StoreDown.
+    """
+    run = server.run
+    head = stamp.proof(run, "")
+    keys = [key, generation_key, visitor.session, visitor.counter]
+    args = [
+        head[:-17], variant, head, f'"player_id":{visitor.player_id},', visitor.session_ms, visitor.limit,
+        visitor.window * 1000,
+    ]  # fmt: skip
+    found = guarded(lambda: _run(scripts.HOT, keys, args))
+    # Where the call itself has opened a connection to another Redis than before, that one was asked for old stamps. The
+    # request is then counted a second time by Django, once in that Redis's life.
+    if not found or server.run != run:
+        return None
+    stored, count, left_ms = found
+    return Hit(stored[: -stamp.LENGTH] + b"}", count, _seconds(left_ms))
+
+
+def _seconds(ms: int) -> int:
+    """What is left of a window, for a header: it always ends."""
+    return max((int(ms) + 999) // 1000, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The answer to asking for a lease: granted, or fenced, or a value that was stored meanwhile, or none of these:
     somebody fills.
@@ -296,9 +343,19 @@ def release(key: str, variant: str, token: str) -> None:
 
 
 def fill(
-    key: str, variant: str, token: str, body: bytes, ttl_ms: int, *, hashed: bool, generation_key: str, lease: Lease
+    key: str,
+    variant: str,
+    token: str,
+    body: bytes,
+    ttl_ms: int,
+    *,
+    hashed: bool,
+    generation_key: str,
+    lease: Lease,
+    usual: bool = True,
 ) -> bool:
-    """Stores a value if its lease still stands and the generation is still the same; else refuses."""
+    """Stores a value if its lease still stands and the generation is still the same; else refuses. So it does a
+    variant of a hash that has too many of its kind: see scripts.caps."""
     if not steps.is_on("lease"):
         guarded(lambda: client().hset(lease_key(key), variant, f"0 {token}"))
     stored = stamp.put(body, lease.run, lease.generation)
@@ -307,7 +364,7 @@ def fill(
             lambda: _run(
                 scripts.FILL,
                 [key, lease_key(key), generation_key],
-                [variant, token, stored, ttl_ms, int(hashed), lease.generation, scripts.MAX_VARIANTS],
+                [variant, token, stored, ttl_ms, int(hashed), lease.generation, *scripts.caps(usual)],
             )
         )
     )
@@ -344,7 +401,7 @@ def lift(names: Iterable[str], mark: str) -> None:
 def count_in_window(key: str, window: int) -> tuple[int, int]:
     """Counts one in a window of seconds, in one call. Returns the count and the seconds left, which always end."""
     count, left_ms = guarded(lambda: _run(scripts.COUNT, [key], [window * 1000]))
-    return int(count), max((int(left_ms) + 999) // 1000, 1)
+    return int(count), _seconds(left_ms)
 
 
 def scan(pattern: str) -> Iterator[str]:
