@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts import services
 from accounts.models import Player, PlayerSession
 from bcraftd.cache import store
+from bcraftd.errors import Refusal
+from bcraftd.identity import Principal
 from inventory.tests.support import at_once
 from tests.support import SENTENCE, Api, QuickArgon2, assert_problem, queries, written
 
@@ -131,3 +134,14 @@ def test_nothing_is_locked_while_passwords_are_hashed(ada: Api, monkeypatch: pyt
 
     assert len(inside) >= 3
     assert not any(inside)
+
+
+def test_a_password_that_was_changed_meanwhile_is_not_changed_again(ada: Api) -> None:
+    principal = Principal(ada.id, "ada", "player", ada.session["session_id"])
+    before = Player.objects.values_list("password", flat=True).get()
+
+    with pytest.raises(Refusal) as refused:
+        services._password_set(principal, before="what it was a moment ago", after="another")
+
+    assert (refused.value.code, refused.value.detail) == ("conflict", "The password was changed at the same moment.")
+    assert Player.objects.values_list("password", flat=True).get() == before
