@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test check-consistency check-economy fuzz mutants lint audit lock clean
+.PHONY: help install up test check-consistency check-economy fuzz mutants bench lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,16 @@ fuzz: install ## bad values in every place of every call, by the trap table and 
 mutants: install ## mutation testing of the rules and the economy's services (ONLY=market.services, SURVIVORS=1)
 	@$(BIN)/python -m tests.mutants $(ONLY) $(if $(SURVIVORS),--survivors)
 
+# The baselines' frameworks have an environment of their own beside ours: nothing of the project needs them.
+.venv-bench/.installed: .venv/.installed bench/requirements.lock
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv --without-pip .venv-bench
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-bench/bin/python \
+		requirements.lock bench/requirements.lock
+	@touch $@
+
+bench: .venv-bench/.installed ## measure ourselves against other designs (QUICK=1 takes 2 minutes; ONLY=read,mix)
+	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
 # The type checker's Django plugin reads the settings, and connects to nothing.
 LINT_ENV := BCRAFTD_ENV_FILES=off DATABASE_URL=postgres://nobody@127.0.0.1/nothing REDIS_URL=redis://127.0.0.1/0 \
 	SECRET_KEY=for-the-type-checker-only-0123456789abcdef JWT_SIGNING_KEY=for-the-type-checker-too-fedcba9876543210
@@ -53,12 +63,15 @@ lint: install ## ruff, mypy, import-linter, bandit
 audit: install ## look for known vulnerabilities in the locked packages; skipped, and said so, without a network
 	@$(BIN)/python -m tests.dependency_audit
 
-lock: install ## write both locks again from pyproject.toml (PACKAGE=name upgrades one)
+lock: install ## write the locks again from pyproject.toml and bench/requirements.in (PACKAGE=name upgrades one)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--group dev $(if $(PACKAGE),--upgrade-package $(PACKAGE)) pyproject.toml --output-file requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		-c requirements.lock pyproject.toml --output-file requirements-runtime.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		$(if $(PACKAGE),--upgrade-package $(PACKAGE)) -c requirements.lock bench/requirements.in \
+		--output-file bench/requirements.lock
 
 clean: ## remove the servers' data, the environment and every cache (stop `make up` first)
-	@rm -rf .bcraftd .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .bcraftd .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
