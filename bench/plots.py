@@ -21,13 +21,20 @@ COLOURS = {
     "drf": "#264653",
     "orm_cache": "#577590",
 }
+STYLE: dict[str, Any] = {
+    # Ids that do not change from run to run, and text that stays text.
+    "svg.hashsalt": "bench",
+    "svg.fonttype": "none",
+    "figure.autolayout": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 PERCENTS = ("0.1", "1", "5", "10", "25", "50", "75", "90", "95", "99", "99.5", "99.9")
 
 
 def draw(results: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draws what was measured; returns the files."""
-    mpl.rcParams.update({"svg.hashsalt": "bench", "figure.autolayout": True, "axes.spines.top": False,
-                         "axes.spines.right": False, "font.size": 10})  # fmt: skip
+    mpl.rcParams.update(STYLE)
     folder.mkdir(parents=True, exist_ok=True)
     scenarios = results["scenarios"]
     drawn = []

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,11 @@ class Bench:
         from django.db import connection
 
         call_command("migrate", verbosity=0)
-        call_command("seed", "--json", stdout=sys.stderr)
+        call_command("seed", stdout=StringIO())
         connection.close()
         self.stack.sql(f"CREATE DATABASE {PRISTINE} TEMPLATE {NAME}", "postgres")
         self.world = self.stack.play(played(self.form.listings, self.form.players))
-        call_command("leaderboard_refresh", stdout=sys.stderr)
+        call_command("leaderboard_refresh", stdout=StringIO())
         connection.close()
         self._open_prototype_sessions()
 
