@@ -3,7 +3,8 @@
 `python -m bench [--quick] [--only read,mix]`. The full form writes bench/results/latest.json, the plots in
 docs/performance/ and the generated part of docs/performance.md; with `--only` the other scenarios stay as they were
 measured before. The quick form writes bench/results/quick.json and prints its tables. The exit status is 0, 1 where
-something could not be measured, 2 where a program that makes the load is missing.
+something could not be measured (a scenario that failed is left out and named), 2 where a program that makes the load is
+missing.
 """
 
 import argparse
@@ -84,7 +85,8 @@ def _now() -> str:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Runs the scenarios. Raises ToolsMissing, ServerError or LoadError."""
+    """Runs the scenarios; `failed` names those that could not be measured. Raises ToolsMissing, ServerError or, where
+    the audit finds something, LoadError."""
     programs = tools.find()
     form = QUICK if options.quick else FULL
     began = time.monotonic()
@@ -101,11 +103,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         bench = Bench(servers, programs, form, say)
         bench.prepare()
         say(f"a world of {form.listings:,} listings and {form.players:,} players")
-        found = {}
+        found, failed = {}, {}
         for name in (name for name in SCENARIOS if name in options.only):
             say(report.TITLES[name])
-            rounds = SCENARIOS[name](bench)
-            found[name] = {"date": _now(), "rounds": rounds}
+            try:
+                found[name] = {"date": _now(), "rounds": SCENARIOS[name](bench)}
+            except LoadError as error:
+                failed[name] = str(error)
+                say(f"  not measured: {error}")
         say("the economy's audit")
         return {
             "form": form.name,
@@ -113,6 +118,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "commit": _commit(),
             "machine": _machine(servers, programs),
             "scenarios": found,
+            "failed": failed,
             "audit": audit(bench),
         }
 
@@ -130,9 +136,11 @@ def publish(results: dict[str, Any]) -> None:
     full = results["form"] == FULL.name
     if full:
         results["scenarios"] = _kept(results["scenarios"])
+    place = LATEST if full else QUICK_RESULTS
+    # The samples first: they took half an hour, and whatever is made of them can be made again.
+    place.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     results |= report.summary(results["scenarios"])
-    text = json.dumps(results, indent=1) + "\n"
-    (LATEST if full else QUICK_RESULTS).write_text(text, encoding="utf-8")
+    place.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if full:
         from bench import plots
 
@@ -156,7 +164,7 @@ def main(words: list[str]) -> int:
         return 130
     publish(results)
     Console(width=160).print(Markdown(report.claims_table(results) + "\n" + report.targets_table(results)))
-    return 0
+    return int(bool(results["failed"]))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def _latency(axes: Axes, scenario: Mapping[str, Any]) -> None:
             axes.plot(values, [float(percent) for percent in PERCENTS], label=report.name_of("read", name),
                       color=COLOURS[name])  # fmt: skip
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("milliseconds")
     axes.set_ylabel("percent of answers within")
     axes.legend(fontsize=8)
@@ -99,7 +100,7 @@ def _queries(axes: Axes, scenario: Mapping[str, Any]) -> None:
             axes.barh([report.name_of("mix", name) for name in variants], values, left=lower, label=kind)
             lower = [before + value for before, value in zip(lower, values, strict=True)]
     axes.set_xlabel("statements for each request")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower right")
 
 
 def _capacity(axes: Axes, scenario: Mapping[str, Any]) -> None:
@@ -114,6 +115,8 @@ def _capacity(axes: Axes, scenario: Mapping[str, Any]) -> None:
     axes.axhline(50, color="grey", linewidth=1)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("connections")
     axes.set_ylabel("p99 in milliseconds")
     axes.legend(fontsize=8)
@@ -130,7 +133,10 @@ def _growth(axes: Axes, scenario: Mapping[str, Any]) -> None:
 
 
 PLOTS = {
-    "read": {"requests": ("A warm page of 50 listings", _requests), "latency": ("Its latency", _latency)},
+    "read": {
+        "requests": ("A warm page of 50 listings", _requests),
+        "latency": ("Latency of a warm page of 50 listings", _latency),
+    },
     "mix": {"queries": ("Statements for each request of the mix", _queries)},
     "capacity": {"capacity": ("p99 of the mix by connections; dotted: the capacity", _capacity)},
     "growth": {"growth": ("A miss by size of the world", _growth)},

@@ -316,6 +316,7 @@ def markdown(results: Results) -> str:
         if name == "mix":
             parts.append(kinds_table(scenario))
         parts += [f"![{title}: {plot}](performance/{plot}.svg)\n" for plot in PLOTS.get(name, [])]
+    parts += [f"Not measured in this run: {name}: {why}\n" for name, why in results["failed"].items()]
     totals = results["audit"]["totals"]
     parts.append(
         f"After all of it the economy's audit went over {totals['entries']:,} ledger entries and"

@@ -53,6 +53,7 @@ MACHINE = {
 }  # fmt: skip
 RESULTS = {
     "date": "today", "commit": "abc", "machine": MACHINE, "scenarios": MEASURED,
+    "failed": {"growth": "the disk is full"},
     "audit": {"totals": {"entries": 12_345, "movements": 678}}, **report.summary(MEASURED),
 }  # fmt: skip
 
@@ -90,6 +91,7 @@ def test_the_report_says_of_each_claim_and_target_whether_it_is_met() -> None:
     assert lines["guarded_warm_vs_prototype"].endswith("| at least 20.00x | 40.00x | 40.00x to 41.00x | yes |")
     assert lines["mix_rps_vs_off"].endswith("| at least 10.00x | 2.00x | 2.00x to 2.00x | **no** |")
     assert "12,345 ledger entries" in text
+    assert "Not measured in this run: growth: the disk is full" in text
 
 
 def test_the_report_is_put_between_its_markers_and_nowhere_else() -> None:
