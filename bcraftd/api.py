@@ -94,24 +94,45 @@ def idempotent(post: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
     @wraps(post)
     def run(view: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = idempotency_key(request)
-        if key is None:
+        once = _once(request)
+        if once is None:
             return post(view, request, *args, **kwargs)
 
         def perform() -> idempotency.Kept:
             answer = post(view, request, *args, **kwargs)
             return idempotency.Kept(answer.status_code, answer.content)
 
-        raw = request._request
-        call = idempotency.fingerprint(str(raw.method), raw.path_info, request.data)
-        kept = idempotency.once(player_id=view.player.id, key=key, call=call, perform=perform)
-        response = _bytes_answer(kept.body, kept.status)
-        if kept.replayed:
-            response["Idempotent-Replayed"] = "true"
-        return response
+        return kept_answer(idempotency.once(player_id=view.player.id, once=once, perform=perform))
 
     run.idempotent = True  # type: ignore[attr-defined] # bcraftd.schema looks for it
     return run
+
+
+def idempotent_within(post: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For a POST whose service sees to its idempotency key itself: gives it to the view as `once`, None without one."""
+
+    @wraps(post)
+    def run(view: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return post(view, request, *args, once=_once(request), **kwargs)
+
+    run.idempotent = True  # type: ignore[attr-defined]
+    return run
+
+
+def kept_answer(kept: idempotency.Kept) -> HttpResponse:
+    """The first answer under a key, or that one again."""
+    response = _bytes_answer(kept.body, kept.status)
+    if kept.replayed:
+        response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _once(request: Request) -> idempotency.Key | None:
+    key = idempotency_key(request)
+    if key is None:
+        return None
+    raw = request._request
+    return idempotency.Key(key, idempotency.fingerprint(str(raw.method), raw.path_info, request.data))
 
 
 def idempotency_key(request: Request) -> str | None:

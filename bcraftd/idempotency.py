@@ -27,6 +27,14 @@ SWEEP_BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """An Idempotency-Key and the fingerprint of the call that it came with."""
+
+    key: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A good answer: its status and its body as bytes, and whether it is a repetition."""
 
@@ -43,29 +51,36 @@ def fingerprint(method: str, path: str, body: Any) -> str:
 
 
 @atomic
-def once(*, player_id: int, key: str, call: str, perform: Callable[[], Kept]) -> Kept:
-    """Performs a call, or gives the answer that it had the first time. `call` is its fingerprint.
+def once(*, player_id: int, once: Key, perform: Callable[[], Kept]) -> Kept:
+    """Performs a call, or gives the answer that it had the first time.
 
     `perform` runs in this transaction; what it raises is a refusal, which undoes its effect and keeps nothing.
     Raises Refusal `idempotency_in_progress` while the first call runs, `idempotency_key_reused` for another call.
     """
-    ours = _lock(player_id, key)
+    ours = _lock(player_id, once.key)
     # In a statement of its own: it has to see what the holder of the lock before us has committed.
-    row = IdempotencyKey.objects.filter(player_id=player_id, key=key, created_at__gt=timezone.now() - KEPT).first()
+    row = IdempotencyKey.objects.filter(player_id=player_id, key=once.key, created_at__gt=timezone.now() - KEPT).first()
     if row is not None:
-        return _again(row, call)
+        return _again(row, once.call)
     if not ours:
         raise Refusal("idempotency_in_progress")
     answer = perform()
-    _keep(IdempotencyKey(player_id=player_id, key=key, fingerprint=call, status=answer.status, body=answer.body))
+    _keep(
+        IdempotencyKey(player_id=player_id, key=once.key, fingerprint=once.call, status=answer.status, body=answer.body)
+    )
     return answer
+
+
+def lock_number(player_id: int, key: str) -> int:
+    """The number of the advisory lock that stands for a key."""
+    name = hashlib.blake2b(f"idempotency:{player_id}:{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(name, "big", signed=True)
 
 
 def _lock(player_id: int, key: str) -> bool:
     """Takes the key for this transaction. False where another transaction has it: nobody waits here."""
-    name = hashlib.blake2b(f"idempotency:{player_id}:{key}".encode(), digest_size=8).digest()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(name, "big", signed=True)])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_number(player_id, key)])
         return bool(cursor.fetchone()[0])
 
 

@@ -37,11 +37,6 @@ def listing_shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace("__", "_"): row[name] for name in LISTING_COLUMNS}
 
 
-def trade_shown(trade: Trade) -> dict[str, Any]:
-    """A trade as the API shows it."""
-    return {name: getattr(trade, name) for name in TRADE_COLUMNS}
-
-
 def listings_page(
     *,
     resource_id: int | None = None,

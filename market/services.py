@@ -1,22 +1,25 @@
 """Writes of the market: listing, buying, cancelling, running out.
 
-Every one locks in the same order (players by id, the listing, inventory rows), changes coins and items only
-through accounts.services.coins_transfer and inventory.services.items_move, and is one transaction.
+Every one locks in the same order (players by id, the listing, inventory rows) and is one transaction. Coins and items
+move by accounts.services.coins_transfer and inventory.services.items_move; a purchase does what these do in one call to
+PostgreSQL (market/sql.py).
 """
 
 import logging
-from typing import Any
+import uuid
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.models import SystemAccount
+from accounts.models import MAX_AMOUNT
+from bcraftd.cache import changed
 from bcraftd.errors import Refusal
+from bcraftd.idempotency import KEPT, Kept, Key, lock_number
 from bcraftd.transactions import atomic
 from inventory import services as inventory
-from inventory.models import ItemMovement, Resource
-from market import rules
+from inventory.models import InventoryItem, ItemMovement, Resource
 from market.models import LISTING_LIFE, Listing, Trade
 
 log = logging.getLogger(__name__)
@@ -68,61 +71,34 @@ def _locked(listing_id: int) -> Listing:
     return Listing.objects.select_for_update().get(pk=listing_id)
 
 
+_BUY = "SELECT outcome, detail, body, bought_resource FROM market_buy(%s, %s, %s, %s, %s, %s, %s::uuid, %s, %s, %s, %s::interval)"
+
+
 @atomic
-def listing_buy(*, buyer_id: int, listing_id: int, quantity: int | None) -> tuple[Trade, int]:
-    """Buys `quantity` of a listing, all that remains where it is None. Returns the trade and the buyer's coins.
+def listing_buy(*, buyer_id: int, listing_id: int, quantity: int | None, once: Key | None = None) -> Kept:
+    """Buys `quantity` of a listing, all that remains where it is None. Returns the answer: the trade, and the coins
+    that the buyer has left.
 
-    Raises Refusal `not_found`, `own_listing`, `listing_not_active`, `insufficient_items`, `insufficient_coins`
-    or `balance_limit`.
+    One call to PostgreSQL (market/sql.py). Under an idempotency key it has one effect and one answer, as by
+    bcraftd.idempotency.once. Raises Refusal `not_found`, `own_listing`, `listing_not_active`, `insufficient_items`,
+    `insufficient_coins`, `balance_limit`, `idempotency_in_progress` or `idempotency_key_reused`.
     """
-    seller_id = _seller_of(listing_id)
-    if seller_id == buyer_id:
-        raise Refusal("own_listing", "This is your own listing. Cancel it to have the items back.")
-    players = accounts.players_lock([buyer_id, seller_id])
-    listing = _locked(listing_id)
-    now = timezone.now()
-    if listing.status != Listing.Status.ACTIVE or listing.expires_at <= now:
-        raise Refusal("listing_not_active", "The listing is sold, cancelled or has run out.")
-    amount = listing.remaining if quantity is None else quantity
-    if amount > listing.remaining:
-        raise Refusal("insufficient_items", f"{listing.remaining} remain of this listing.")
-    total = rules.total_price(amount, listing.unit_price)
-    fee = rules.fee(total, settings.MARKET_FEE_PERCENT)
-    trade = Trade.objects.create(
-        listing=listing,
-        buyer_id=buyer_id,
-        seller_id=seller_id,
-        resource_id=listing.resource_id,
-        quantity=amount,
-        unit_price=listing.unit_price,
-        total_price=total,
-        fee=fee,
-        created_at=now,
-    )
-    reference = f"trade:{trade.pk}"
-    accounts.coins_transfer(
-        moves={players[buyer_id]: -total, players[seller_id]: total - fee, SystemAccount.MARKET_FEE: fee},
-        reason="trade",
-        reference=reference,
-    )
-    _take(listing, amount, now)
-    inventory.items_move(
-        player_id=buyer_id,
-        moves={listing.resource_id: amount},
-        reason=ItemMovement.Reason.PURCHASE,
-        reference=reference,
-    )
-    accounts.statistics_add(player_id=seller_id, sales_count=1, sales_value=total)
-    accounts.statistics_add(player_id=buyer_id, purchases_count=1, purchases_value=total)
-    return trade, players[buyer_id].coins
-
-
-def _take(listing: Listing, amount: int, now: Any) -> None:
-    """Takes items out of escrow; the last ones close the listing."""
-    listing.remaining -= amount
-    if listing.remaining == 0:
-        listing.status, listing.closed_at = Listing.Status.SOLD, now
-    listing.save(update_fields=["remaining", "status", "closed_at"])
+    keyed = (None, None, None) if once is None else (once.key, lock_number(buyer_id, once.key), once.call)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BUY,
+            [
+                buyer_id, listing_id, quantity, settings.MARKET_FEE_PERCENT, MAX_AMOUNT, timezone.now(),
+                str(uuid.uuid4()), *keyed, str(KEPT),
+            ],
+        )  # fmt: skip
+        outcome, detail, body, resource_id = cursor.fetchone()
+    if outcome == "replayed":
+        return Kept(200, bytes(body), replayed=True)
+    if outcome != "bought":
+        raise Refusal(outcome, detail or "")
+    changed([Trade(resource_id=resource_id), InventoryItem(player_id=buyer_id, resource_id=resource_id)])
+    return Kept(200, bytes(body))
 
 
 def _give_back(listing: Listing, status: str) -> None:

@@ -249,10 +249,9 @@ def test_the_sweep_deletes_what_is_over_in_batches(ada: Api, monkeypatch: pytest
 
 
 def test_a_key_costs_three_queries_and_a_repetition_two(ada: Api, offer: dict[str, Any]) -> None:
-    path, body = _buy(ada, offer)
-    ada.grant(mutterwood_log=1)
+    path, body = _list(ada, offer)
     with queries() as without:
-        ada.post(path, quantity=1)
+        ada.post(path, **body)
     with queries() as first:
         under(ada, "k", path, body)
     with queries() as again:
@@ -261,6 +260,14 @@ def test_a_key_costs_three_queries_and_a_repetition_two(ada: Api, offer: dict[st
     # The lock, the look, and the answer that is kept.
     assert len(first) == len(without) + 3, "\n".join(first)
     assert len(again) == 2, "\n".join(again)
+
+
+def test_a_key_costs_a_purchase_no_query(ada: Api, offer: dict[str, Any]) -> None:
+    path, body = _buy(ada, offer)
+    for _ in range(2):
+        with queries() as sql:
+            under(ada, "k", path, body)
+        assert len(sql) == 1, "\n".join(sql)
 
 
 def test_a_call_without_a_key_keeps_nothing(ada: Api, offer: dict[str, Any]) -> None:

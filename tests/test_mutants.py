@@ -62,16 +62,15 @@ def test_every_rule_and_the_economys_services_are_mutated() -> None:
         "environment/rules.py",
         "inventory/rules.py",
         "inventory/services.py",
-        "market/rules.py",
         "market/services.py",
     ]
     assert {path.relative_to(ROOT) for path in ROOT.glob("*/rules.py")} <= set(targets())
 
 
 def test_a_part_is_chosen_by_its_module_or_function() -> None:
-    files = [Path("market/rules.py"), Path("market/services.py")]
+    files = [Path("inventory/rules.py"), Path("market/services.py")]
     assert chosen("", files) == (files, [])
-    assert chosen("market.rules", files) == ([files[0]], ["market.rules.*"])
+    assert chosen("inventory.rules", files) == ([files[0]], ["inventory.rules.*"])
     assert chosen("market.services.listing_buy", files) == ([files[1]], ["market.services.x_listing_buy*"])
     with pytest.raises(SystemExit, match=r"market\.service is in none of"):
         chosen("market.service", files)

@@ -4,12 +4,14 @@
 effects can be seen, and go away with it where it fails, belongs around the commit.
 """
 
+import select
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from django.db.backends.postgresql import base
 from django.db.utils import Error, OperationalError
+from psycopg2 import InterfaceError
 
 # Seconds. Longer than any statement may take (settings.DATABASES), shorter than a fence stands (cache/store.py).
 TRANSACTION_TIMEOUT = 8
@@ -36,6 +38,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.pg_version >= HAS_TRANSACTION_TIMEOUT:
             with self.cursor() as cursor:
                 cursor.execute(f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}s'")
+
+    def is_usable(self) -> bool:
+        """As Django's, which asks PostgreSQL before each request's first query; here only where something has come in
+        since the last answer. A connection that nobody waits on has nothing to say but that it is over."""
+        return not self._has_news() or super().is_usable()
+
+    def _has_news(self) -> bool:
+        watched = select.poll()
+        try:
+            watched.register(self.connection.fileno(), select.POLLIN)
+        except InterfaceError:
+            # Closed on our side.
+            return True
+        return bool(watched.poll(0))
 
     def commit(self) -> None:
         with ExitStack() as stack:

@@ -5,9 +5,18 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from bcraftd.api import ApiView, PublicView, cached_answer, idempotent, json_answer
+from bcraftd.api import (
+    ApiView,
+    PublicView,
+    cached_answer,
+    idempotent,
+    idempotent_within,
+    json_answer,
+    kept_answer,
+)
 from bcraftd.errors import Refusal
 from bcraftd.fields import Page
+from bcraftd.idempotency import Key
 from bcraftd.schema import SIGNED_IN, documented
 from market import selectors, services
 from market.api import serializers
@@ -72,12 +81,13 @@ class Buy(ApiView):
             "balance_limit",
         ],
     )  # fmt: skip
-    @idempotent
-    def post(self, request: Request, listing_id: int) -> HttpResponse:
+    @idempotent_within
+    def post(self, request: Request, listing_id: int, once: Key | None) -> HttpResponse:
         """Buys a part of a listing, or all that remains."""
         quantity = self.body(serializers.BuyBody).get("quantity")
-        trade, coins = services.listing_buy(buyer_id=self.player.id, listing_id=listing_id, quantity=quantity)
-        return json_answer({"status": "success", "trade": selectors.trade_shown(trade), "coins": coins})
+        return kept_answer(
+            services.listing_buy(buyer_id=self.player.id, listing_id=listing_id, quantity=quantity, once=once)
+        )
 
 
 class Cancel(ApiView):

@@ -5,6 +5,7 @@ Every method looks first and raises Refused, and then gives a function that take
 change out: a call that is undone in the middle has looked, and has changed nothing.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -262,9 +263,9 @@ class Model:
         self._check_room(person, lot.resource, amount)
 
         def change(answer: Any) -> None:
-            trade, coins = answer
-            self._trade(trade.pk, person, lot, amount)
-            assert coins == person.coins
+            told = json.loads(answer.body)
+            self._trade(told["trade"]["id"], person, lot, amount)
+            assert told["coins"] == person.coins
 
         return change
 
