@@ -71,7 +71,10 @@ def _locked(listing_id: int) -> Listing:
     return Listing.objects.select_for_update().get(pk=listing_id)
 
 
-_BUY = "SELECT outcome, detail, body, bought_resource FROM market_buy(%s, %s, %s, %s, %s, %s, %s::uuid, %s, %s, %s, %s::interval)"
+_BUY = (
+    "SELECT outcome, detail, body, bought_resource"
+    " FROM market_buy(%s, %s, %s, %s, %s, %s, %s::uuid, %s, %s, %s, %s::interval)"
+)
 
 
 @atomic
