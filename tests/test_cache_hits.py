@@ -5,22 +5,9 @@ from typing import Any, cast
 import pytest
 
 from bcraftd.cache import store
+from tests.cache_audits import HOT
 from tests.support import Api, queries, redis_commands, resource_id, unstamped
 
-# Path, key, its life in seconds, and the command that reads it: a plain one, but for a hash with a generation.
-HOT: list[tuple[str, str, int, str]] = [
-    ("/api/environment/current", "env:current", 3600, "GET"),
-    ("/api/environment/weather", "env:weather:current", 3600, "GET"),
-    ("/api/market/listings", "market:listings:active:all", 60, "HGET"),
-    ("/api/market/listings?resource_id={log}", "market:listings:active:{log}", 60, "HGET"),
-    ("/api/leaderboard", "leaderboard:board", 300, "HGET"),
-    ("/api/inventory", "inventory:user:{player}", 30, "MGET"),
-    ("/api/recipes/known", "recipes:user:{player}", 300, "EVALSHA"),
-    ("/api/resources", "catalogue:resources", 3600, "HGET"),
-    ("/api/resources/{log}", "catalogue:resources", 3600, "HGET"),
-    ("/api/recipes", "catalogue:recipes", 3600, "HGET"),
-    ("/api/professions", "catalogue:professions", 3600, "HGET"),
-]
 IDS = [path for path, *_ in HOT]
 
 

@@ -13,6 +13,8 @@ from tests import servers
 from tests.programs import python
 from tests.support import Api, redis_is_back
 
+pytestmark = pytest.mark.usefixtures("counted_from_nothing")
+
 COUNTERS = {name for name, *_ in (*metrics.BY_FAMILY, *metrics.OF_REDIS)}
 GAUGES = {"bcraftd_cache_up", "bcraftd_breaker_open", "bcraftd_outbox_depth"}
 
@@ -33,13 +35,6 @@ print(client.get("/metrics").content.decode())
 """
 
 Samples = dict[tuple[str, str], float]
-
-
-@pytest.fixture(autouse=True)
-def _counted_from_nothing(world: None) -> None:
-    """What an earlier test could not write while Redis was away goes with the rest."""
-    background.flush()
-    store.client().flushdb()
 
 
 def parsed(text: str) -> Samples:

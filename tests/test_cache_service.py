@@ -4,7 +4,6 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -20,13 +19,6 @@ from tests.support import redis_commands
 
 PAGE = (ROOT / "docs" / "cache-service.md").read_text(encoding="utf-8")
 SESSION = {"session_id": "s", "player_id": 1, "login": "ada"}
-
-
-@pytest.fixture
-def cache(world: None) -> Iterator[CacheService]:
-    """A service on the same database as the API's cache."""
-    with CacheService.from_settings() as made:
-        yield made
 
 
 def other_database(number: int) -> CacheService:

@@ -1,20 +1,13 @@
 """`cached`: a function's results, kept by its arguments."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bcraftd.cache import service, store
 from bcraftd.cache.service import CacheService
-
-
-@pytest.fixture
-def cache(world: None) -> Iterator[CacheService]:
-    """A service on the same database as the API's cache."""
-    with CacheService.from_settings() as made:
-        yield made
 
 
 def redis() -> Any:

@@ -17,13 +17,6 @@ SESSION = {"session_id": "s", "player_id": 1, "login": "ada"}
 
 
 @pytest.fixture
-def cache(world: None) -> Iterator[CacheService]:
-    """A service on the same database as the API's cache."""
-    with CacheService.from_settings() as made:
-        yield made
-
-
-@pytest.fixture
 def stopped(cache: CacheService) -> Iterator[CacheService]:
     """A service that has been used, and whose Redis has then been stopped."""
     cache.set("key", 1)

@@ -1,22 +1,20 @@
-"""manage.py cache_stats: the server's figures, and what the cache did, over all processes."""
+"""manage.py cache_stats: what the cache did, over all processes, in all and in the last minutes."""
 
 import json
 import time
-from collections.abc import Callable
-from io import StringIO
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from django.core.management import CommandError
-from django.db import close_old_connections, connection, transaction
-from rich.console import Console
+from django.db import close_old_connections
 
 from bcraftd.cache import background, outbox, scripts, stats, store
-from bcraftd.management.commands import cache_stats
+from tests.cache_counts import market, owe, report
 from tests.programs import command, manage, python
 from tests.servers import postgres_restart, redis_pause, redis_resume, redis_start, redis_stop
 from tests.support import Api, redis_is_back, setting
+
+pytestmark = pytest.mark.usefixtures("counted_from_nothing")
 
 READS = """
 import django
@@ -44,33 +42,10 @@ COUNTED = {"hits", "misses", "hit_rate", "bypasses", "refused_fills", "waits", "
 NOTHING = {**dict.fromkeys(COUNTED, 0), "hit_rate": None, "fill_ms": None}
 
 
-@pytest.fixture(autouse=True)
-def _counted_from_nothing(world: None) -> None:
-    """What an earlier test could not write while Redis was away goes with the rest."""
-    background.flush()
-    store.client().flushdb()
-
-
-def _stats(*words: str) -> dict[str, Any]:
-    found = json.loads(command("cache_stats", "--json", *words))
-    assert isinstance(found, dict)
-    return found
-
-
-def _market(*words: str) -> dict[str, Any]:
-    return dict(_stats(*words)["families"]["market"])
-
-
-def _owe(**names: str) -> None:
-    """Leaves keys in the outbox, each with its family, as a write does that Redis does not take."""
-    with transaction.atomic():
-        outbox.write({key.replace("_", ":"): family for key, family in names.items()}, connection)
-
-
 def test_the_report_has_the_servers_and_each_familys_figures(ada: Api) -> None:
     ada.get("/api/inventory")
 
-    found = _stats()
+    found = report()
 
     assert set(found) == {"server", "redis", "families"}
     server = found["server"]
@@ -107,7 +82,7 @@ def test_a_load_is_counted_to_the_read(api: Api) -> None:
     with setting(CACHE_ENABLED=False):
         api.get("/api/market/listings")
 
-    row = _market()
+    row = market()
 
     assert row["keys"] == 1
     for counted in (row, row["window"]):
@@ -120,7 +95,7 @@ def test_twenty_reads_of_which_the_first_fills_are_a_hit_rate_of_95_percent(api:
     for _ in range(20):
         api.get("/api/environment/current")
 
-    row = _stats()["families"]["environment"]
+    row = report()["families"]["environment"]
 
     assert (row["hits"], row["misses"], row["hit_rate"]) == (19, 1, 0.95)
     assert (row["window"]["hits"], row["window"]["misses"], row["window"]["hit_rate"]) == (19, 1, 0.95)
@@ -131,18 +106,18 @@ def test_a_fill_that_was_refused_is_counted(api: Api, monkeypatch: pytest.Monkey
     for limit in (1, 2, 2):
         api.get(f"/api/market/listings?limit={limit}")
 
-    row = _market()
+    row = market()
 
     assert (row["hits"], row["misses"], row["refused_fills"], row["hit_rate"]) == (0, 3, 2, 0)
 
 
 def test_what_a_write_makes_stale_is_counted(ada: Api) -> None:
     ada.grant(mutterwood_log=5)
-    before = _market()["invalidations"]
+    before = market()["invalidations"]
 
     ada.sells("mutterwood-log", 2, 10)
 
-    row = _market()
+    row = market()
     assert row["invalidations"] > before
     assert row["window"]["invalidations"] == row["invalidations"]
 
@@ -156,7 +131,7 @@ def test_the_counts_of_all_processes_are_summed(api: Api) -> None:
     other = python("-c", READS)
 
     assert other.stdout.split() == ["HIT"] * 3, other.stderr
-    row = _market()
+    row = market()
     for counted in (row, row["window"]):
         assert (counted["hits"], counted["misses"], counted["hit_rate"]) == (3, 1, 0.75)
     third = manage("cache_stats", "--json")
@@ -167,14 +142,14 @@ def test_the_counts_of_all_processes_are_summed(api: Api) -> None:
 def test_looking_at_the_statistics_changes_none_of_them(api: Api) -> None:
     api.get("/api/market/listings")
 
-    assert _market() == _market()
+    assert market() == market()
 
 
 def test_a_forked_process_counts_what_is_its_own_and_its_parent_the_rest() -> None:
     done = python("-c", FORKS)
 
     assert done.returncode == 0, done.stderr
-    row = _market()
+    row = market()
     assert (row["hits"], row["misses"], row["waits"]) == (3, 2, 1)
 
 
@@ -189,7 +164,7 @@ def test_a_redis_that_hung_counts_once_what_was_sent_to_it_more_than_once() -> N
     redis_is_back()
     stats.count("market", "hits", 2)
 
-    row = _market()
+    row = market()
 
     assert (row["hits"], row["window"]["hits"]) == (9, 9)
 
@@ -204,7 +179,7 @@ def test_what_was_counted_while_redis_was_away_is_written_later(api: Api) -> Non
         redis_start()
     redis_is_back()
 
-    found = _stats()
+    found = report()
 
     assert found["families"]["market"]["bypasses"] == 3
     assert found["redis"]["failures"] > 0
@@ -227,7 +202,7 @@ def test_the_window_forgets_what_the_totals_keep() -> None:
     stats.count("market", "hits", 5)
     stats.count("market", "misses", 1)
 
-    five, ten, one = _market(), _market("--window", "10"), _market("--window", "1")
+    five, ten, one = market(), market("--window", "10"), market("--window", "1")
 
     assert five["window"] == {
         **NOTHING, "seconds": 300, "hits": 6, "misses": 4, "hit_rate": 0.6, "fill_ms": 1.5,
@@ -241,7 +216,7 @@ def test_the_longest_window_is_an_hour_and_reads_it_whole() -> None:
     _bucket_of(60 * 60 - 1, hits=3)
     _bucket_of(60 * 60 + 2 * stats.BUCKET_SECONDS, hits=100)
 
-    assert _market("--window", "60")["window"]["hits"] == 3
+    assert market("--window", "60")["window"]["hits"] == 3
 
 
 @pytest.mark.parametrize("minutes", ["0", "61", "-5", "1.5", "five", ""])
@@ -271,9 +246,9 @@ def test_what_is_kept_for_the_window_ends_by_itself(api: Api) -> None:
 
 
 def test_drops_that_wait_and_drops_that_were_replayed_are_shown() -> None:
-    _owe(market_listings_active_all="market", market_listings_active_1="market", env_current="environment")
+    owe(market_listings_active_all="market", market_listings_active_1="market", env_current="environment")
 
-    waiting = _stats()
+    waiting = report()
 
     depths = {name: row["outbox"] for name, row in waiting["families"].items()}
     assert depths == {**dict.fromkeys(depths, 0), "market": 2, "environment": 1}
@@ -281,7 +256,7 @@ def test_drops_that_wait_and_drops_that_were_replayed_are_shown() -> None:
 
     outbox.replay()
 
-    after = _stats()
+    after = report()
     assert after["families"]["market"]["outbox"] == 0
     assert (after["redis"]["not_fenced"], after["redis"]["replayed"]) == (1, 1)
 
@@ -290,7 +265,7 @@ def test_without_postgresql_everything_but_the_outbox_is_shown(api: Api) -> None
     api.get("/api/market/listings")
     postgres_restart()
     try:
-        row = _market()
+        row = market()
         shown = command("cache_stats")
     finally:
         # What each request begins with, outside of a test.
@@ -298,105 +273,4 @@ def test_without_postgresql_everything_but_the_outbox_is_shown(api: Api) -> None
 
     assert (row["misses"], row["outbox"]) == (1, None)
     assert "market" in shown
-    assert _market()["outbox"] == 0
-
-
-# --- For people -------------------------------------------------------------------------------------------
-
-
-def test_for_people_it_is_a_table(api: Api) -> None:
-    shown = command("cache_stats", "--window", "7")
-
-    for word in (
-        "redis_version",
-        "timeouts",
-        "misses",
-        "environment",
-        "leaderboard",
-        "refused",
-        "outbox",
-        "last 7 min",
-    ):
-        assert word in shown
-
-
-def test_it_fits_100_columns_with_large_numbers_too(api: Api) -> None:
-    api.get("/api/market/listings")
-    found = _stats("--window", "60")
-    figures = {
-        "hits": 98765432, "misses": 1234567, "hit_rate": 0.9876, "bypasses": 123456, "refused_fills": 12345,
-        "waits": 12345, "invalidations": 1234567, "fill_ms": 123.456,
-    }  # fmt: skip
-    for row in found["families"].values():
-        row.update(figures, keys=123456, outbox=1234)
-        row["window"].update(figures)
-    console = Console(file=StringIO(), width=100)
-
-    console.print(cache_stats.tables(found))
-
-    lines = cast("StringIO", console.file).getvalue().splitlines()
-    assert max(len(line) for line in lines) <= 100
-    assert len(lines) <= 24, "and a terminal of 24 lines"
-    [total] = [line for line in lines if line.startswith("leaderboard")]
-    assert total.split()[1:] == [str(value) for value in figures.values()] + ["123456", "1234"]
-
-
-@pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Watches on a terminal for as many rounds as there are actions, each done before its round."""
-    terminal = Console(file=StringIO(), width=100, height=50, force_terminal=True)
-
-    def watching(*actions: Callable[[], object]) -> str:
-        left = list(actions)
-
-        def sleep(seconds: float) -> None:
-            if not left:
-                raise KeyboardInterrupt
-            left.pop(0)()
-
-        monkeypatch.setattr(cache_stats, "time", SimpleNamespace(sleep=sleep))
-        monkeypatch.setattr(cache_stats.Command, "console", lambda self: terminal)
-        command("cache_stats", "--watch")
-        assert not left
-        return cast("StringIO", terminal.file).getvalue()
-
-    return watching
-
-
-def _lines_of(shown: str, family: str) -> list[list[str]]:
-    return [line.split() for line in shown.splitlines() if family in line]
-
-
-def test_watching_goes_on_until_it_is_ended_and_then_shows_the_last_state(api: Api, watch: Callable[..., str]) -> None:
-    shown = watch(*[lambda: api.get("/api/market/listings")] * 3)
-
-    rounds = _lines_of(shown, "market")
-    assert rounds[-1][1:3] == ["2", "1"], "hits, misses"
-    assert len(rounds) >= 5
-
-
-def test_watching_says_that_redis_is_away_and_goes_on(api: Api, watch: Callable[..., str]) -> None:
-    api.get("/api/market/listings")
-
-    def back() -> None:
-        redis_start()
-        redis_is_back()
-
-    shown = watch(redis_stop, lambda: _owe(env_current="environment"), back)
-
-    assert "Redis does not answer" in shown
-    assert "0 drops wait in the outbox" in shown
-    assert "1 drops wait in the outbox" in shown
-    assert "Redis does not answer" not in shown[shown.rindex("drops wait in the outbox") :]
-    assert _lines_of(shown, "market")[-1][1:3] == ["0", "1"]
-
-
-def test_without_redis_it_says_so(world: None) -> None:
-    redis_stop()
-    try:
-        for words in ([], ["--json"], ["--watch"]):
-            with pytest.raises(CommandError, match="Redis does not answer"):
-                command("cache_stats", *words)
-    finally:
-        redis_start()
-        redis_is_back()
+    assert market()["outbox"] == 0

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from bcraftd.cache import background, scripts, store
+from bcraftd.cache import background, breaker, scripts, store
 from bcraftd.cache.batches import NUMBER_LIFE, ONCE, Batches
 
 Counts = dict[str, int]
@@ -156,4 +156,4 @@ def _trouble(name: str) -> None:
 
 
 Batches(_counts, "stats", _send)
-store.observers.append(_trouble)
+breaker.observers.append(_trouble)

@@ -8,7 +8,6 @@ that this process serves nothing that a write made stale in the meantime.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -21,11 +20,13 @@ from redis.connection import AbstractConnection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError, TimeoutError
 
 from bcraftd.cache import scripts, stamp, steps
+from bcraftd.cache.breaker import StoreDown as StoreDown
+from bcraftd.cache.breaker import breaker as breaker
+from bcraftd.cache.breaker import note
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-BREAKER_SECONDS = 1.0
 # How often one probe replays the outbox, where writes go on meanwhile.
 PROBE_ROUNDS = 10
 # A fill that takes longer than this has lost its lease. No statement runs for longer: see settings.DATABASES.
@@ -33,79 +34,6 @@ LEASE_MS = 15_000
 # A mark outlives the commit that it stands for: a transaction ends after TRANSACTION_TIMEOUT, which is shorter.
 FENCE_MS = 10_000
 
-
-# Told of each trouble by its name (failures, timeouts, opened): the statistics count them.
-observers: list[Callable[[str], None]] = []
-
-
-def _note(trouble: str) -> None:
-    for observer in observers:
-        observer(trouble)
-
-
-class StoreDown(Exception):
-    """Redis did not take the call: refused, timed out, full, or not asked because the breaker is open."""
-
-
-class Breaker:
-    """Keeps a Redis that does not answer from costing every request a timeout."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._probe_at: float | None = None
-        self._trips = 0
-        self.opened = 0
-
-    @property
-    def is_open(self) -> bool:
-        return self._probe_at is not None
-
-    @property
-    def state(self) -> str:
-        """`closed`, `open`, or `half-open` where the next caller will probe."""
-        if self._probe_at is None:
-            return "closed"
-        return "open" if time.monotonic() < self._probe_at else "half-open"
-
-    def may_probe(self) -> bool:
-        """Whether this caller is the one that probes. Only one per BREAKER_SECONDS is."""
-        with self._lock:
-            if self._probe_at is None or time.monotonic() < self._probe_at:
-                return False
-            self._probe_at = time.monotonic() + BREAKER_SECONDS
-            return True
-
-    @property
-    def trips(self) -> int:
-        """How often something went wrong so far; what `close` compares."""
-        return self._trips
-
-    def trip(self, error: object, *, put_off: bool = True) -> None:
-        """Opens, or stays open: with `put_off` for another BREAKER_SECONDS, without it the next probe comes as it was
-        to come, but a probe that is under way no longer closes."""
-        with self._lock:
-            was_open = self.is_open
-            self._trips += 1
-            if put_off or not was_open:
-                self._probe_at = time.monotonic() + BREAKER_SECONDS
-            if not was_open:
-                self.opened += 1
-        if not was_open:
-            _note("opened")
-            log.warning("Redis does not answer, reads go to PostgreSQL: %s", error)
-
-    def close(self, trips: int) -> bool:
-        """Closes, unless something has gone wrong since there were so many trips. Returns whether it is closed."""
-        with self._lock:
-            if self._trips != trips:
-                return False
-            was_open, self._probe_at = self.is_open, None
-        if was_open:
-            log.warning("Redis answers again")
-        return True
-
-
-breaker = Breaker()
 
 # Run before the breaker closes. The outbox puts its replay here; each raises StoreDown where Redis fails again.
 recovery: list[Callable[[], object]] = []
@@ -177,13 +105,13 @@ def _attempt(call: Callable[[], T]) -> T:
     try:
         return call()
     except ResponseError as error:
-        _note("failures")
+        note("failures")
         # A full Redis, or one key that somebody else has made another kind of: the rest may still be asked.
         if not isinstance(error, OutOfMemoryError) and not str(error).startswith("WRONGTYPE"):
             breaker.trip(error)
         raise StoreDown(str(error)) from error
     except (RedisError, OSError) as error:
-        _note("timeouts" if isinstance(error, TimeoutError) else "failures")
+        note("timeouts" if isinstance(error, TimeoutError) else "failures")
         breaker.trip(error)
         raise StoreDown(str(error)) from error
 
