@@ -5,9 +5,8 @@ import json
 import os
 import resource
 import secrets
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -24,7 +23,7 @@ from bcraftd.embedded.process import Child, Deadline, ServerError, free_port
 from bcraftd.embedded.up import THREADS
 from bcraftd.embedded.valkey import ValkeyServer
 from bench import world
-from tests.consistency import stage as consistency
+from tests.consistency.stage import running
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
@@ -161,7 +160,7 @@ class Server:
 class Stack:
     """The servers of a run, in a folder that is removed at its end."""
 
-    def __init__(self, folder: Path, keep_fds: list[int]) -> None:
+    def __init__(self, folder: Path, keep_fds: Sequence[int]) -> None:
         self.folder = folder
         self.keep_fds = keep_fds
         self.postgres = PostgresServer(folder / "postgres", keep_fds=keep_fds)
@@ -258,12 +257,5 @@ def stack() -> Iterator[Stack]:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
-    folder, lock = consistency._own_folder()
-    found = Stack(folder, [lock.fileno()])
-    try:
-        found.start()
+    with running(Stack) as found:
         yield found
-    finally:
-        found.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.close()

@@ -15,7 +15,7 @@ from tests.consistency.__main__ import arguments, check
 from tests.consistency.floors import FOREVER, Floor, Windows
 from tests.consistency.history import GRACE, HORIZON, SECOND, History, Read, Write
 from tests.consistency.schedule import AIMED, SCHEDULES, Schedule, drawn, shrunk
-from tests.consistency.stage import Servers, servers
+from tests.consistency.stage import Servers, running
 
 X = "inventory:1"
 SECONDS = 32
@@ -24,7 +24,7 @@ SECONDS = 32
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Servers]:
     """Servers that may be flushed and killed; the API processes are each run's own."""
-    with servers() as started:
+    with running(Servers) as started:
         yield started
 
 

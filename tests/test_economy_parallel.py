@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from tests.consistency.stage import running
 from tests.economy import judge, truth
 from tests.economy.books import Books, Movement, Offer, Sale, Transfer
 from tests.economy.client import Answer, Call, Line, Player
 from tests.economy.judge import World, violations
 from tests.economy.run import Plan, Run
 from tests.economy.scenes import contest, crowd, opposed, together, twice
-from tests.economy.stage import Stage, stage
+from tests.economy.stage import Stage
 
 PLAN = Plan(operations=700, seed=1, players=16, postgres_kills=1)
 
@@ -26,7 +27,7 @@ PLAN = Plan(operations=700, seed=1, players=16, postgres_kills=1)
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Stage]:
     """Servers that may be killed; the API is each run's own."""
-    with stage() as started:
+    with running(Stage) as started:
         yield started
 
 

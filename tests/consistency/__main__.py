@@ -17,7 +17,7 @@ from rich.console import Console
 from bcraftd.embedded.process import ServerError
 from tests.consistency.driver import Run
 from tests.consistency.schedule import AIMED, Schedule, drawn, shrunk
-from tests.consistency.stage import Servers, StageError, servers
+from tests.consistency.stage import Servers, StageError, running
 
 PROCESSES = 3
 # How many schedules are drawn of one seed.
@@ -91,7 +91,7 @@ def main(words: list[str]) -> int:
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**31)
     console.print(f"seed {seed}")
     try:
-        with servers() as stage:
+        with running(Servers) as stage:
             return check(stage, options, seed)
     except (StageError, ServerError, OSError, ValueError, KeyError) as error:
         console.print(f"The checker could not do its work: {error}")

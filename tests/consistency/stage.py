@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -145,16 +145,30 @@ def _configuration(folder: Path) -> Path:
     return path
 
 
+class Startable(Protocol):
+    """What `running` runs."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+S = TypeVar("S", bound=Startable)
+
+
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """Servers for the duration. Raises StageError or ServerError where they do not come up."""
+def running(make: Callable[[Path, Sequence[int]], S]) -> Iterator[S]:
+    """Servers for the duration, made with a folder of their own and the files that they keep open: its lock.
+
+    Raises StageError or ServerError where they do not come up.
+    """
     folder, lock = _own_folder()
-    stage = Servers(folder, [lock.fileno()])
+    made = make(folder, [lock.fileno()])
     try:
-        stage.start()
-        yield stage
+        made.start()
+        yield made
     finally:
-        stage.stop()
+        made.stop()
         shutil.rmtree(folder, ignore_errors=True)
         lock.close()
 

@@ -13,10 +13,10 @@ import psycopg2
 from rich.console import Console
 
 from bcraftd.embedded.process import ServerError
-from tests.consistency.stage import StageError
+from tests.consistency.stage import StageError, running
 from tests.economy.defects import DEFECTS
 from tests.economy.run import PLAYERS, Plan, Run
-from tests.economy.stage import stage
+from tests.economy.stage import Stage
 
 console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
@@ -40,7 +40,7 @@ def arguments(words: list[str]) -> Plan:
 
 def check(plan: Plan) -> int:
     """One run. Prints what is not as it was answered, then the line of numbers. Returns the exit status."""
-    with stage() as servers, Run(servers, plan, console.print) as run:
+    with running(Stage) as servers, Run(servers, plan, console.print) as run:
         run.play()
         result = run.result()
     for violation in result.violations:

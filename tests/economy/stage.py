@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import psycopg2
 
 from bcraftd.embedded.postgres import NAME, PostgresServer
 from bcraftd.embedded.process import Child, Deadline, free_port
-from tests.consistency import stage as consistency
 from tests.consistency.stage import ROOT, Servers, StageError
 from tests.economy.client import Line, NoAnswer
 
@@ -96,20 +94,6 @@ class Stage(Servers):
         with suppress(FileNotFoundError):
             return len(re.findall(f"^.*{re.escape(words)}.*$", log.read_text(errors="replace"), re.MULTILINE))
         return 0
-
-
-@contextmanager
-def stage() -> Iterator[Stage]:
-    """Servers for the duration. Raises StageError or ServerError where they do not come up."""
-    folder, lock = consistency._own_folder()
-    servers = Stage(folder, [lock.fileno()])
-    try:
-        servers.start()
-        yield servers
-    finally:
-        servers.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.close()
 
 
 class Api:
