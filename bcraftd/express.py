@@ -72,7 +72,7 @@ class Express:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
-        if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].startswith("/api/"):
+        if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO", "").startswith("/api/"):
             try:
                 target, status, headers, body = self._answer(environ)
             except (Doubt, Refusal, store.StoreDown):
@@ -109,7 +109,7 @@ class Express:
 
     def _answer(self, environ: WSGIEnvironment) -> tuple[Target, str, list[tuple[str, str]], bytes]:
         """What is answered without Django. Raises Doubt, Refusal or StoreDown where Django has to answer."""
-        target = self._target(environ["PATH_INFO"], environ["QUERY_STRING"])
+        target = self._target(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         if target is None or not settings.CACHE_ENABLED:
             raise Doubt
         secure = self._looked_at(environ)
