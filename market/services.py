@@ -100,7 +100,7 @@ def listing_buy(*, buyer_id: int, listing_id: int, quantity: int | None, once: K
         return Kept(200, bytes(body), replayed=True)
     if outcome != "bought":
         raise Refusal(outcome, detail or "")
-    changed([Trade(resource_id=resource_id), InventoryItem(player_id=buyer_id, resource_id=resource_id)])
+    changed([Trade(resource_id=resource_id), InventoryItem(player_id=buyer_id)])
     return Kept(200, bytes(body))
 
 

@@ -5,16 +5,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import MAX_AMOUNT, LedgerEntry, LedgerTransfer
+from bcraftd.errors import Refusal
+from bcraftd.idempotency import Kept, Key, lock_number
 from inventory.models import ItemMovement
-from inventory.tests.support import clock
+from inventory.tests.support import at_once, clock
 from market.models import Listing, Trade
-from market.services import listings_expire
+from market.services import listing_buy, listings_expire
 from market.tests.support import assert_conserved, economy, runs_out
-from tests.support import Api, assert_problem, setting
+from tests.support import Api, assert_problem, resource_id, setting
 
 PATH = "/api/market/listings"
 
@@ -266,3 +268,67 @@ def test_a_listing_can_be_bought_until_the_moment_that_it_runs_out(offer: dict[s
         assert bob.post(f"{PATH}/{offer['id']}/buy", quantity=1).status_code == 200
     with clock(end):
         assert_problem(bob.post(f"{PATH}/{offer['id']}/buy", quantity=1), 409, "listing_not_active")
+
+
+def test_a_key_makes_a_purchase_once(offer: dict[str, Any], ada: Api, bob: Api, sign_up: Callable[..., Api]) -> None:
+    def buy(buyer: Api, call: str = "a call", key: str = "a key") -> Kept:
+        return listing_buy(buyer_id=buyer.id, listing_id=offer["id"], quantity=2, once=Key(key, call))
+
+    first, again = buy(bob), buy(bob)
+
+    assert (first.status, first.replayed) == (200, False)
+    assert again == Kept(200, first.body, replayed=True)
+    with pytest.raises(Refusal) as refused:
+        buy(bob, call="another call")
+    assert (refused.value.code, refused.value.detail) == (
+        "idempotency_key_reused", "The key was used for another call.",
+    )  # fmt: skip
+    assert Listing.objects.get().remaining == 18
+    # Another key, and the same one of another player, are others.
+    assert not buy(bob, key="another key").replayed
+    assert not buy(sign_up("cyd")).replayed
+    assert Listing.objects.get().remaining == 14
+
+
+def test_a_key_whose_first_call_runs_is_refused(offer: dict[str, Any], bob: Api) -> None:
+    def buy(key: str) -> Kept:
+        return listing_buy(buyer_id=bob.id, listing_id=offer["id"], quantity=1, once=Key(key, "a call"))
+
+    with transaction.atomic():
+        buy("taken")
+        assert _held_by_us() == [lock_number(bob.id, "taken")]
+        assert at_once(lambda: _code_of(lambda: buy("taken"))) == ["idempotency_in_progress"]
+
+
+def _code_of(call: Callable[[], Any]) -> str:
+    with pytest.raises(Refusal) as refused:
+        call()
+    return refused.value.code
+
+
+def _held_by_us() -> list[int]:
+    """The numbers of the advisory locks that this transaction has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks"
+            " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        return [number for (number,) in cursor.fetchall()]
+
+
+def test_a_purchase_drops_what_shows_it_and_nothing_else(
+    offer: dict[str, Any], ada: Api, bob: Api, sign_up: Callable[..., Api]
+) -> None:
+    cyd = sign_up("cyd")
+    pages = [PATH, f"{PATH}?resource_id={offer['resource_id']}", f"{PATH}?resource_id={resource_id('coughcoal')}"]
+
+    def looks() -> list[str]:
+        seen = [bob.get(page)["X-Cache"] for page in pages]
+        return seen + [player.get("/api/inventory")["X-Cache"] for player in (bob, ada, cyd)]
+
+    looks()
+    assert looks() == ["HIT"] * 6
+
+    listing_buy(buyer_id=bob.id, listing_id=offer["id"], quantity=2)
+
+    assert looks() == ["MISS", "MISS", "HIT", "MISS", "HIT", "HIT"]
