@@ -18,7 +18,8 @@ from bcraftd.errors import invalid
 Order = Sequence[str]
 
 
-def _encode(order: Order, place: Sequence[Any]) -> str:
+def cursor_to(order: Order, place: Sequence[Any]) -> str:
+    """The cursor that names a place in an order: the values of its columns."""
     values = [value.isoformat() if isinstance(value, datetime) else value for value in place]
     text = json.dumps([",".join(order), *values], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -36,8 +37,11 @@ def _typed(value: Any, example: type) -> Any:
     return value
 
 
-def _decode(cursor: str, order: Order, kinds: Sequence[type]) -> list[Any]:
-    """Raises Refusal `invalid` for a cursor that we did not write for this order."""
+def place_of(cursor: str, order: Order, kinds: Sequence[type]) -> list[Any]:
+    """The place that a cursor names: values of `kinds`, int or datetime.
+
+    Raises Refusal `invalid` for a cursor that we did not write for this order.
+    """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         label, *values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -80,21 +84,11 @@ def keyset_page(
     or datetime). Returns the rows and the next page's cursor, None on the last page. Raises Refusal `invalid`
     for a bad cursor.
     """
-    return page_of(keyset_rows(rows, order=order, kinds=kinds, cursor=cursor, limit=limit), order=order, limit=limit)
-
-
-def keyset_rows(
-    rows: QuerySet[Any, Any], *, order: Order, kinds: Sequence[type], cursor: str | None, limit: int
-) -> list[dict[str, Any]]:
-    """A page's rows and one more, where there is one: it tells that there is a next page, without a COUNT."""
     if cursor is not None:
-        rows = rows.filter(_after(order, _decode(cursor, order, kinds)))
-    return list(rows.order_by(*order)[: limit + 1])
-
-
-def page_of(found: list[dict[str, Any]], *, order: Order, limit: int) -> tuple[list[dict[str, Any]], str | None]:
-    """What keyset_rows found as a page: its rows and the next page's cursor, None on the last one."""
+        rows = rows.filter(_after(order, place_of(cursor, order, kinds)))
+    # One more than asked for tells that there is a next page, without a COUNT.
+    found = list(rows.order_by(*order)[: limit + 1])
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]
-    return found[:limit], _encode(order, [last[name.lstrip("-")] for name in order])
+    return found[:limit], cursor_to(order, [last[name.lstrip("-")] for name in order])

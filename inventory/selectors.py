@@ -4,14 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import F
+from django.db import connection
 
 from bcraftd.cache import Answer, Fresh
 from bcraftd.pagination import keyset_page
 from inventory import rules
 from inventory.cache import INVENTORY, KNOWN_RECIPES, PROFESSIONS, RECIPES, RESOURCES
 from inventory.models import (
-    InventoryItem,
     ItemMovement,
     PlayerProfession,
     Profession,
@@ -34,28 +33,55 @@ def inventory_get(player_id: int) -> Answer | None:
     return INVENTORY.get({"player_id": player_id})
 
 
+# In SQL as it stands: these two are the players' own, read after each purchase, and the ORM takes longer to write them
+# than PostgreSQL to answer (docs/performance.md). Names are written as the ORM writes them: tests read there what an
+# entry shows.
+_INVENTORY = """
+SELECT "inventory_resource"."id", "inventory_resource"."slug", "inventory_resource"."name",
+       "inventory_resource"."rarity_id", "inventory_inventoryitem"."quantity", "inventory_resource"."stack_size"
+FROM "inventory_inventoryitem"
+JOIN "inventory_resource" ON "inventory_resource"."id" = "inventory_inventoryitem"."resource_id"
+WHERE "inventory_inventoryitem"."player_id" = %(player)s AND "inventory_inventoryitem"."quantity" > 0
+ORDER BY "inventory_resource"."id"
+"""
+_KNOWN = """
+SELECT "inventory_recipe"."id", "inventory_recipe"."slug", "inventory_recipe"."name",
+       "inventory_recipeingredient"."resource_id", "inventory_recipeingredient"."quantity",
+       coalesce("inventory_inventoryitem"."quantity", 0)
+FROM "inventory_playerprofession"
+JOIN "inventory_recipe"
+  ON "inventory_recipe"."profession_id" = "inventory_playerprofession"."profession_id"
+  AND "inventory_recipe"."required_level" <= "inventory_playerprofession"."level"
+LEFT JOIN "inventory_recipeingredient" ON "inventory_recipeingredient"."recipe_id" = "inventory_recipe"."id"
+LEFT JOIN "inventory_inventoryitem"
+  ON "inventory_inventoryitem"."player_id" = "inventory_playerprofession"."player_id"
+  AND "inventory_inventoryitem"."resource_id" = "inventory_recipeingredient"."resource_id"
+WHERE "inventory_playerprofession"."player_id" = %(player)s
+ORDER BY "inventory_recipe"."id", "inventory_recipeingredient"."id"
+"""
+
+
+def _rows_of(player_id: int, statement: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"player": player_id})
+        return list(cursor.fetchall())
+
+
 @INVENTORY.filler
 def _inventory(player_id: int) -> Fresh:
     """One query."""
-    rows = (
-        InventoryItem.objects.filter(player_id=player_id, quantity__gt=0)
-        .order_by("resource_id")
-        .values(
-            "resource_id", "quantity", "resource__slug", "resource__name", "resource__rarity_id", "resource__stack_size"
-        )
-    )
     return Fresh(
         {
             "inventory": [
                 {
-                    "resource_id": row["resource_id"],
-                    "slug": row["resource__slug"],
-                    "name": row["resource__name"],
-                    "rarity": row["resource__rarity_id"],
-                    "quantity": row["quantity"],
-                    "stacks": rules.stacks(row["quantity"], row["resource__stack_size"]),
+                    "resource_id": resource_id,
+                    "slug": slug,
+                    "name": name,
+                    "rarity": rarity,
+                    "quantity": quantity,
+                    "stacks": rules.stacks(quantity, stack_size),
                 }
-                for row in rows
+                for resource_id, slug, name, rarity, quantity, stack_size in _rows_of(player_id, _INVENTORY)
             ]
         }
     )
@@ -145,18 +171,17 @@ def known_recipes(player_id: int) -> Answer | None:
 
 @KNOWN_RECIPES.filler
 def _known_recipes(player_id: int) -> Fresh:
-    """Three queries: the recipes, their ingredients, what is held."""
-    recipes = list(
-        Recipe.objects.filter(
-            profession__playerprofession__player_id=player_id,
-            required_level__lte=F("profession__playerprofession__level"),
-        )
-        .order_by("id")
-        .values("id", "slug", "name")
-    )
-    ingredients = ingredients_of(recipe["id"] for recipe in recipes)
-    held = dict(InventoryItem.objects.filter(player_id=player_id).values_list("resource_id", "quantity"))
-    return Fresh({"recipes": [_known(recipe, rules.missing(ingredients[recipe["id"]], held)) for recipe in recipes]})
+    """One query: a row for each ingredient of a recipe, beside what is held of it."""
+    recipes: dict[int, dict[str, Any]] = {}
+    ingredients: dict[int, dict[int, int]] = defaultdict(dict)
+    held: dict[int, int] = {}
+    for recipe_id, slug, name, resource_id, needed, has in _rows_of(player_id, _KNOWN):
+        recipes[recipe_id] = {"id": recipe_id, "slug": slug, "name": name}
+        # A recipe without ingredients has one row all the same.
+        if resource_id is not None:
+            ingredients[recipe_id][resource_id] = needed
+            held[resource_id] = has
+    return Fresh({"recipes": [_known(row, rules.missing(ingredients[pk], held)) for pk, row in recipes.items()]})
 
 
 def _known(recipe: Mapping[str, Any], lacking: Mapping[int, int]) -> dict[str, Any]:

@@ -30,7 +30,6 @@ APPS = ("accounts", "inventory", "market", "environment", "leaderboard")
 # Tables that an entry reads and that make nothing stale, each with the reason.
 UNWATCHED = {
     "mv_leaderboard": "The boards say their as_of, and are replaced after each refresh of the view.",
-    "inventory_profession": "The recipes of a player join it by its id alone, which stays.",
 }
 # Columns that an entry reads and whose change makes nothing stale, each with the reason.
 UNSHOWN: dict[tuple[str, str], str] = {

@@ -16,7 +16,7 @@ import redis
 
 from bcraftd.embedded.postgres import Account, PostgresServer, account
 from bcraftd.embedded.process import ServerError
-from bcraftd.embedded.valkey import ValkeyServer
+from bcraftd.embedded.valkey import ValkeyServer, _io_threads
 from tests.processes import processes_in, wait_until, wait_until_empty
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -197,6 +197,11 @@ def test_valkey_runs_with_the_projects_redis_conf(valkey: ValkeyServer) -> None:
     assert settings["bind"] == "127.0.0.1"
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (7, 2), (8, None), (64, None)])
+def test_valkey_spins_on_no_core_that_the_api_needs(cores: int, threads: int | None) -> None:
+    assert _io_threads(cores) == threads
+
+
 def test_valkey_asks_for_the_password(valkey: ValkeyServer) -> None:
     valkey.start()
     for credentials in ("", ":wrong@"):
@@ -256,7 +261,7 @@ import sys, time
 from pathlib import Path
 from bcraftd.embedded.postgres import PostgresServer
 from bcraftd.embedded.process import Child
-from bcraftd.embedded.valkey import ValkeyServer
+from bcraftd.embedded.valkey import ValkeyServer, _io_threads
 
 folder = Path(sys.argv[1])
 postgres, valkey = PostgresServer(folder / "postgres", durable=False), ValkeyServer(folder / "valkey")

@@ -19,7 +19,7 @@ from django.db import connection
 from redis.exceptions import ResponseError
 
 from bcraftd.cache import behind, families, stamp, store
-from bcraftd.cache.entry import Entry, encode
+from bcraftd.cache.entry import Entry
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Place:
         """What the filler makes of PostgreSQL now, as JSON. Raises what the filler raises, ValueError for a field
         that is no JSON and TypeError for parameters that the filler does not take."""
         fresh = self.entry.read_database(parameters_of(self.entry, self.key) or {}, json.loads(self.variant or "{}"))
-        return None if fresh is None else encode(fresh.data)
+        return None if fresh is None else fresh.body
 
 
 @dataclass(frozen=True, slots=True)

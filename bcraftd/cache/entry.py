@@ -21,12 +21,17 @@ Filler = Callable[..., "Fresh | None"]
 class Fresh:
     """What a filler read from PostgreSQL.
 
-    `data` is the JSON object as it goes out; `until` is when it stops being true by itself (a listing runs
-    out, the season ends), None where only a write can change it.
+    `data` is the JSON object as it goes out, or its bytes where PostgreSQL has made them; `until` is when it stops
+    being true by itself (a listing runs out, the season ends), None where only a write can change it.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | bytes
     until: datetime | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The object as JSON."""
+        return self.data if isinstance(self.data, bytes) else encode(self.data)
 
 
 @dataclass(frozen=True, slots=True)

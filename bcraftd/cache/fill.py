@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from bcraftd.cache import stamp, stats, steps, store
-from bcraftd.cache.entry import Answer, Entry, Fresh, encode, new_token, variant_name
+from bcraftd.cache.entry import Answer, Entry, Fresh, new_token, variant_name
 
 # Seconds that a reader waits for somebody else's fill, in growing steps, before it reads for itself.
 WAITS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.1)
@@ -118,7 +118,7 @@ def _fill(
     if fresh is None:
         _release(key, field, token)
         return None
-    body = encode(fresh.data)
+    body = fresh.body
     steps.at("selected")
     _store(entry, key, field, token, lease, body, entry.life_ms(fresh), entry.is_usual(variant))
     steps.at("stored")
@@ -153,7 +153,7 @@ def _release(key: str, field: str, token: str) -> None:
 def _bypass(entry: Entry, params: Mapping[str, Any], variant: Mapping[str, Any]) -> Answer | None:
     fresh = entry.read_database(params, variant)
     stats.count(entry.family, "bypasses")
-    return None if fresh is None else Answer(encode(fresh.data), "BYPASS")
+    return None if fresh is None else Answer(fresh.body, "BYPASS")
 
 
 class WriteThrough:
@@ -176,5 +176,5 @@ class WriteThrough:
     def commit(self, fresh: Fresh) -> None:
         """Stores the value. To be called by transaction.on_commit."""
         if self.lease.granted:
-            body = encode(fresh.data)
-            _store(self.entry, self.key, variant_name({}), self.token, self.lease, body, self.entry.life_ms(fresh))
+            life_ms = self.entry.life_ms(fresh)
+            _store(self.entry, self.key, variant_name({}), self.token, self.lease, fresh.body, life_ms)

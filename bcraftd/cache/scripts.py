@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 # Filters and pages of one list that are kept at a time, and their bytes. A client that makes up query strings fills
 # this, not Redis; the variants that everybody asks for have places of their own.
@@ -27,11 +27,29 @@ class Script:
 
 
 def run(redis: "Redis", script: Script, keys: list[str], args: list[Any]) -> Any:
-    """Runs a script by its name and, once per server and script, by its text. Raises RedisError."""
+    """Runs a script by its name and, once per server and script, by its text. Raises RedisError or OSError.
+
+    On a connection of the client's pool, without the client: its retries, which are off here, its events and its
+    formats take as long as the call itself (docs/performance.md).
+    """
+    pool = redis.connection_pool
+    connection = pool.get_connection()
     try:
-        return redis.evalsha(script.sha, len(keys), *keys, *args)
-    except NoScriptError:
-        return redis.eval(script.text, len(keys), *keys, *args)
+        try:
+            connection.send_command("EVALSHA", script.sha, len(keys), *keys, *args)
+            return connection.read_response()
+        except NoScriptError:
+            connection.send_command("EVAL", script.text, len(keys), *keys, *args)
+            return connection.read_response()
+    except ResponseError:
+        # An answer like any other: the connection is in step.
+        raise
+    except BaseException:
+        # An answer may still be on its way, and would be taken for the next caller's.
+        connection.disconnect()
+        raise
+    finally:
+        pool.release(connection)
 
 
 READ_VARIANT = Script("""

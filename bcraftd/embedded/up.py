@@ -29,9 +29,10 @@ from bcraftd.embedded.valkey import ValkeyServer
 ADMIN = "admin"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0  # for the API to answer what it has begun, and for the worker to finish short tasks
-# A worker process answers this many requests at a time, each thread with a connection of its own: two workers
-# use 32 of PostgreSQL's 200. More threads would only wait for each other.
-THREADS = 16
+# A worker process answers this many requests at a time, each thread with a connection of its own. Only one of them runs
+# Python at any moment: with sixteen, a worker answered a third less (docs/performance.md). Fewer than four would let
+# two requests that wait for a lock keep everybody else waiting.
+THREADS = 4
 
 
 class Interrupted(BaseException):

@@ -22,7 +22,7 @@ from redis.retry import Retry
 from bcraftd.embedded.files import private_folder
 from bcraftd.embedded.postgres import Account, PostgresServer, account
 from bcraftd.embedded.process import Child, Deadline, free_port
-from bcraftd.embedded.valkey import CONFIGURATION, ValkeyServer
+from bcraftd.embedded.valkey import ValkeyServer
 from tests.consistency.client import Connection, Failed, NoAnswer
 from tests.consistency.schedule import ANYWHERE, Fault
 
@@ -60,7 +60,7 @@ class Servers:
     def __init__(self, folder: Path, keep_fds: Sequence[int]) -> None:
         self.folder = folder
         self.postgres = PostgresServer(folder / "postgres", durable=False, keep_fds=keep_fds)
-        self.valkey = ValkeyServer(folder / "redis", configuration=_configuration(folder), keep_fds=keep_fds)
+        self.valkey = ValkeyServer(folder / "redis", keep_fds=keep_fds)
 
     def start(self) -> None:
         """Starts both and fills the database."""
@@ -135,14 +135,6 @@ class Servers:
         shutil.rmtree(data)
         kept.rename(data)
         self.valkey.start()
-
-
-def _configuration(folder: Path) -> Path:
-    """The project's configuration, but with one thread: those for input and output wait by spinning, which on two
-    cores takes the API processes one of them."""
-    path = folder / "redis.conf"
-    path.write_text(f'include "{CONFIGURATION}"\nio-threads 1\n')
-    return path
 
 
 class Startable(Protocol):

@@ -12,7 +12,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from schemathesis.transport.wsgi import WSGI_TRANSPORT, WSGITransport
 
-from bcraftd.pagination import _encode
+from bcraftd.pagination import cursor_to
 from market.selectors import ORDERINGS
 from tests.fuzz.door import Door
 from tests.fuzz.world import PASSWORD, REFRESH_TOKEN, TOKEN
@@ -25,7 +25,7 @@ PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 
 def _dictionaries(named: Names) -> dict[str, list[Any]]:
-    newest, cheapest = _encode(["-id"], [2**62]), _encode(ORDERINGS["unit_price"][0], [0, 1])
+    newest, cheapest = cursor_to(["-id"], [2**62]), cursor_to(ORDERINGS["unit_price"][0], [0, 1])
     return {
         **named,
         "token": [REFRESH_TOKEN],
