@@ -11,7 +11,9 @@ from market import selectors
 from market.models import Listing
 from tests.support import Api, queries
 
-ODD_NAMES = ['Oak "log"', "back\\slash/", "tab\tnew\nline", "Über-Holz 木材 \U0001f332", "\x01\x1f\x7f\u2028", "%s %(x)s {}"]
+ODD_NAMES = [
+    'Oak "log"', "back\\slash/", "tab\tnew\nline", "Über-Holz 木材 \U0001f332", "\x01\x1f\x7f\u2028", "%s %(x)s {}",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
