@@ -16,6 +16,13 @@ ODD_NAMES = [
 ]  # fmt: skip
 
 
+def page_of(ordering: str = "unit_price", cursor: str | None = None) -> bytes:
+    """A page of three, read from PostgreSQL."""
+    fresh = selectors._listings("all", ordering, 3, cursor=cursor)
+    assert fresh is not None
+    return fresh.body
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize("ordering", selectors.ORDERINGS)
 def test_a_page_is_its_listings_as_python_writes_them(ada: Api, ordering: str, name: str) -> None:
@@ -25,14 +32,14 @@ def test_a_page_is_its_listings_as_python_writes_them(ada: Api, ordering: str, n
     Resource.objects.filter(slug="mutterwood-log").update(name=name)
 
     with queries() as sql:
-        fresh = selectors._listings("all", ordering, 3)
+        body = page_of(ordering)
 
     assert len(sql) == 1
-    page = json.loads(fresh.body)
+    page = json.loads(body)
     rows = [selectors.listing_get(row["id"]) for row in page["listings"]]
-    assert fresh.body == encode({"listings": rows, "next": page["next"]})
+    assert body == encode({"listings": rows, "next": page["next"]})
     assert len(rows) == 3
-    rest = json.loads(selectors._listings("all", ordering, 3, cursor=page["next"]).body)
+    rest = json.loads(page_of(ordering, page["next"]))
     everything = Listing.objects.order_by(*selectors.ORDERINGS[ordering][0]).values_list("id", flat=True)
     assert [row["id"] for row in page["listings"] + rest["listings"]] == list(everything)
     assert rest["next"] is None
@@ -43,11 +50,11 @@ def test_a_moment_without_microseconds_is_written_with_them(ada: Api) -> None:
     ada.sells("mutterwood-log", 1, 5)
     Listing.objects.update(expires_at="2090-01-31T12:00:00+02:00")
 
-    page = json.loads(selectors._listings("all", "unit_price", 3).body)
+    page = json.loads(page_of())
 
     assert page["listings"][0]["expires_at"] == "2090-01-31T10:00:00.000000Z"
 
 
 def test_an_empty_page_is_one(world: None) -> None:
-    assert selectors._listings("all", "unit_price", 3).body == b'{"listings":[],"next":null}'
+    assert page_of() == b'{"listings":[],"next":null}'
     assert not Player.objects.filter(listings__isnull=False).exists()
