@@ -4,13 +4,13 @@ import io
 import re
 import uuid
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from csp.middleware import CSPMiddleware
+from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 
 from bcraftd import ratelimits
 from bcraftd.errors import Refusal, is_api, problem
@@ -97,14 +97,28 @@ class EdgeMiddleware:
         return response
 
 
-class ContentPolicyMiddleware(CSPMiddleware):
-    """What browsers may do with an answer: the strict policy for what is never a page, and the other one for the admin
-    and the docs. Outside of everything that answers by itself, static files and redirects included."""
+@cache
+def _policy(*, is_page: bool) -> str:
+    """The strict policy of settings.CONTENT_SECURITY_POLICY, or that of the pages."""
+    return build_policy(replace=_PAGES_POLICY if is_page else None)
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if request.path_info.startswith(_PAGES):
-            response._csp_replace = _PAGES_POLICY  # type: ignore[attr-defined]
-        answer: HttpResponseBase = super().process_response(request, response)
+
+class ContentPolicyMiddleware:
+    """What browsers may do with an answer: the strict policy for what is never a page, and the other one for the admin
+    and the docs. Outside of everything that answers by itself, static files and redirects included.
+
+    The policies are written by django-csp, once: its middleware writes them for each answer, which takes as long as a
+    call to Redis, for the sake of nonces that none of our pages has.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.get_response(request)
+        # Django's own pages of errors, for developers, carry their styles.
+        if not (settings.DEBUG and answer.status_code in (404, 500)):
+            answer.headers.setdefault(HEADER, _policy(is_page=request.path_info.startswith(_PAGES)))
         answer["Permissions-Policy"] = _PERMISSIONS
         answer["Cross-Origin-Resource-Policy"] = "same-origin"
         # The docs' view opens it for logins by popup, of which there are none here.
