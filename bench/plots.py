@@ -18,6 +18,7 @@ COLOURS = {
     "off": "#e9c46a",
     "prototype": "#e76f51",
     "prototype_bare": "#f4a261",
+    "prototype_typed": "#d4a373",
     "drf": "#264653",
     "orm_cache": "#577590",
 }

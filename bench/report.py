@@ -134,6 +134,7 @@ NAMES = {
     "off": "ours, CACHE_ENABLED=false",
     "prototype": "prototype: FastAPI, middlewares",
     "prototype_bare": "prototype, handler alone",
+    "prototype_typed": "prototype, handler alone, with a response model",
     "drf": "DRF, cache.get",
     "orm_cache": "DRF, cachalot",
     "redis": "redis-benchmark GET",

@@ -96,6 +96,9 @@ KINDS = {
     "off": Kind(API, settings={"CACHE_ENABLED": "false"}),
     "prototype": Kind(PROTOTYPE, redis=1, is_asgi=True),
     "prototype_bare": Kind(PROTOTYPE, redis=1, is_asgi=True, settings={"PROTOTYPE_GUARDED": "false"}),
+    "prototype_typed": Kind(
+        PROTOTYPE, redis=1, is_asgi=True, settings={"PROTOTYPE_GUARDED": "false", "PROTOTYPE_TYPED": "true"}
+    ),
     "drf": Kind("bench.baselines.drf.wsgi:application", redis=2),
     "orm_cache": Kind("bench.baselines.orm_cache.wsgi:application", redis=3),
     # The growing worlds: see scenarios.growth.

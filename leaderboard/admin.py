@@ -12,17 +12,30 @@ from leaderboard.models import LeaderboardRow
 
 @admin.register(LeaderboardRow)
 class LeaderboardRowAdmin(ReadOnlyAdmin):
-    list_display = [
-        "rank", "login", "global_score", "level", "coins", "total_items_crafted",
-        "total_sales_value", "as_of",
-    ]  # fmt: skip
+    list_display = ["rank", "login", "global_score", "by_level", "by_coins", "by_crafted", "by_sales", "as_of"]
     list_display_links = ["rank", "login"]
     # What an index of the view orders by.
-    sortable_by = ["rank", "coins", "level", "total_items_crafted", "total_sales_value"]
+    sortable_by = ["rank", "by_coins", "by_level", "by_crafted", "by_sales"]
     ordering = ["rank"]
     search_fields = ["=login"]
     search_help_text = "The whole login"
     actions_list = ["refresh_now"]
+
+    @admin.display(description="level", ordering="-level_place")
+    def by_level(self, row: LeaderboardRow) -> int:
+        return row.level
+
+    @admin.display(description="coins", ordering="-coins_place")
+    def by_coins(self, row: LeaderboardRow) -> int:
+        return row.coins
+
+    @admin.display(description="items crafted", ordering="-crafted_place")
+    def by_crafted(self, row: LeaderboardRow) -> int:
+        return row.total_items_crafted
+
+    @admin.display(description="sales value", ordering="-sales_place")
+    def by_sales(self, row: LeaderboardRow) -> int:
+        return row.total_sales_value
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("leaderboard.change_leaderboardrow")

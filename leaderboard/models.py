@@ -20,6 +20,10 @@ class LeaderboardRow(models.Model):
     total_sales_value = models.BigIntegerField()
     global_score = models.DecimalField(max_digits=30, decimal_places=2)
     as_of = models.DateTimeField()
+    coins_place = models.BigIntegerField()
+    level_place = models.BigIntegerField()
+    crafted_place = models.BigIntegerField()
+    sales_place = models.BigIntegerField()
 
     class Meta:
         managed = False

@@ -13,13 +13,13 @@ COLUMNS = (
     "expert_professions", "master_professions", "total_items_crafted", "total_sales_value", "global_score",
 )  # fmt: skip
 
-# What each sort orders by; `rank` is always the rank by score.
-SORTS: dict[str, tuple[str, ...]] = {
-    "score": ("rank",),
-    "coins": ("-coins", "player_id"),
-    "level": ("-level", "player_id"),
-    "crafted": ("-total_items_crafted", "player_id"),
-    "sales": ("-total_sales_value", "player_id"),
+# The column that counts places by each sort, from 1 without a gap; `rank` is always the rank by score.
+SORTS = {
+    "score": "rank",
+    "coins": "coins_place",
+    "level": "level_place",
+    "crafted": "crafted_place",
+    "sales": "sales_place",
 }
 DEFAULT_LIMIT = 100
 
@@ -31,8 +31,9 @@ def board_get(*, sort: str = "score", limit: int = DEFAULT_LIMIT, offset: int = 
 
 @BOARD.filler
 def _board(sort: str, limit: int, offset: int) -> Fresh:
-    """One query, and one more where the page is empty."""
-    rows = list(_board_rows().order_by(*SORTS[sort])[offset : offset + limit])
+    """One query, and one more where the page is empty. Any page costs what the first one does."""
+    place = SORTS[sort]
+    rows = list(_board_rows().filter(**{f"{place}__gt": offset, f"{place}__lte": offset + limit}).order_by(place))
     # Where nothing is on the page, the first of all knows the rest.
     first = rows[0] if rows else _board_rows().order_by("rank").first()
     total = first["total"] if first else 0

@@ -52,3 +52,23 @@ CREATE INDEX mv_leaderboard_sales ON mv_leaderboard (total_sales_value DESC, pla
 """
 
 DROP = "DROP MATERIALIZED VIEW mv_leaderboard"
+
+# --- 0002: a place for each sort ---
+
+# A page far down is found by its first place, like the first one: OFFSET walks over all rows before it, which among a
+# million players took longer than a request may.
+_PLACES = """row_number() OVER (ORDER BY scored.coins DESC, scored.player_id) AS coins_place,
+    row_number() OVER (ORDER BY scored.level DESC, scored.player_id) AS level_place,
+    row_number() OVER (ORDER BY scored.total_items_crafted DESC, scored.player_id) AS crafted_place,
+    row_number() OVER (ORDER BY scored.total_sales_value DESC, scored.player_id) AS sales_place,
+    scored.*,"""
+CREATE_WITH_PLACES = CREATE.replace("scored.*,", _PLACES)
+
+INDEXES_OF_PLACES = """
+CREATE UNIQUE INDEX mv_leaderboard_player ON mv_leaderboard (player_id);
+CREATE UNIQUE INDEX mv_leaderboard_rank ON mv_leaderboard (rank);
+CREATE INDEX mv_leaderboard_coins ON mv_leaderboard (coins_place);
+CREATE INDEX mv_leaderboard_level ON mv_leaderboard (level_place);
+CREATE INDEX mv_leaderboard_crafted ON mv_leaderboard (crafted_place);
+CREATE INDEX mv_leaderboard_sales ON mv_leaderboard (sales_place);
+"""

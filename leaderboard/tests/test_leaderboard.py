@@ -2,10 +2,15 @@
 
 import json
 from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
 
 from accounts.models import Player
 from bcraftd.cache import scripts, store
 from inventory.tests.support import assert_read_once, life_ms, stored
+from leaderboard import selectors
 from leaderboard.models import LeaderboardRow
 from leaderboard.tests.support import logins, player, refresh
 from tests.servers import redis_start, redis_stop
@@ -100,6 +105,52 @@ def test_it_is_for_every_active_player_and_no_top_100(api: Api) -> None:
     last = api.get(f"{PATH}?limit=1000&offset=1000").json()
     assert (len(last["leaderboard"]), last["leaderboard"][-1]["rank"], last["total"]) == (5, 1005, 1005)
     assert "gone" not in logins(api.get(f"{PATH}?limit=1"))
+
+
+@pytest.mark.parametrize("sort", selectors.SORTS)
+def test_a_page_far_down_reads_no_row_above_it(api: Api, sort: str) -> None:
+    Player.objects.bulk_create(
+        Player(login=f"player-{number}", email=f"{number}@example.org", level=1 + number % 100, coins=number % 7)
+        for number in range(5000)
+    )
+    refresh()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mv_leaderboard")
+    with queries() as sql:
+        selectors._board(sort=sort, limit=10, offset=4900)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql[0]}")
+        found = nodes(cursor.fetchone()[0][0]["Plan"])
+
+    # Ten rows of the page, and the last row of all for the total.
+    assert sum(node["Actual Rows"] for node in found if node.get("Relation Name") == "mv_leaderboard") <= 11
+    assert not any("Rows Removed by Filter" in node for node in found)
+
+
+def test_a_player_and_those_around_are_found_by_index(api: Api) -> None:
+    Player.objects.bulk_create(
+        Player(login=f"player-{number}", email=f"{number}@example.org", level=1 + number % 100)
+        for number in range(5000)
+    )
+    refresh()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE mv_leaderboard")
+    last = LeaderboardRow.objects.get(rank=4990).player_id
+    with queries() as sql:
+        selectors.board_around(player_id=last, around=5)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql[0]}")
+        found = nodes(cursor.fetchone()[0][0]["Plan"])
+
+    assert not any(node["Node Type"] == "Seq Scan" for node in found)
+    assert sum(node["Actual Rows"] for node in found if node["Node Type"].startswith("Index")) <= 11 + 2
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """A plan's nodes, from the top."""
+    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
 
 
 def test_past_the_end_there_is_nothing_but_the_total(api: Api) -> None:
