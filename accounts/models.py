@@ -20,6 +20,11 @@ MAX_AMOUNT = 2**53 - 1
 MAX_LEVEL = 100
 
 
+def bounded(amount: int) -> int:
+    """A signed amount, or the next one that is too much for any balance: PostgreSQL's columns end not far behind."""
+    return max(-MAX_AMOUNT - 1, min(amount, MAX_AMOUNT + 1))
+
+
 class Role(models.TextChoices):
     PLAYER = "player"
     MODERATOR = "moderator"

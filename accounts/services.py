@@ -10,7 +10,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,15 +20,15 @@ from accounts.cache import SESSION
 from accounts.models import (
     MAX_AMOUNT,
     MAX_LEVEL,
-    LedgerEntry,
     LedgerTransfer,
     Player,
     PlayerSession,
     PlayerStatistics,
     SystemAccount,
+    bounded,
 )
 from accounts.tokens import TokenPair
-from bcraftd.cache import Fresh, WriteThrough
+from bcraftd.cache import Fresh, WriteThrough, changed
 from bcraftd.errors import Refusal
 from bcraftd.identity import Principal
 from bcraftd.leveling import level_at
@@ -51,6 +51,12 @@ def players_lock(ids: Iterable[int]) -> dict[int, Player]:
     return {player.pk: player for player in rows}
 
 
+_TRANSFER = (
+    "SELECT refused, detail, transfer, balances"
+    " FROM coins_transfer(%s::uuid, %s, %s, %s, %s, %s::bigint[], %s::text[], %s::bigint[])"
+)
+
+
 @atomic
 def coins_transfer(
     *,
@@ -59,7 +65,7 @@ def coins_transfer(
     reference: str = "",
     operation_id: uuid.UUID | None = None,
 ) -> LedgerTransfer:
-    """The one way to move coins: a double-entry transfer, and the balances beside it.
+    """The one way to move coins: a double-entry transfer, and the balances beside it, by accounts/sql.py.
 
     Its rows come together or not at all, also where the caller has no transaction open.
     `moves` maps locked players and system accounts to signed coins that sum to zero; zeros are left out.
@@ -68,29 +74,25 @@ def coins_transfer(
     signed = {account: amount for account, amount in moves.items() if amount}
     if sum(signed.values()) != 0 or len(signed) < 2:
         raise ValueError(f"a transfer needs two or more entries that sum to zero, not {list(signed.values())}")
-    for account, amount in signed.items():
+    transfer = LedgerTransfer(reason=reason, reference=reference, operation_id=operation_id or uuid.uuid4())
+    players = [account.pk if isinstance(account, Player) else None for account in signed]
+    accounts = ["" if isinstance(account, Player) else account for account in signed]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TRANSFER,
+            [
+                str(transfer.operation_id), reason, reference, transfer.created_at, MAX_AMOUNT, players, accounts,
+                [bounded(amount) for amount in signed.values()],
+            ],
+        )  # fmt: skip
+        refused, detail, transfer.pk, balances = cursor.fetchone()
+    if refused:
+        raise Refusal(refused, detail)
+    for account, balance in zip(signed, balances, strict=True):
         if isinstance(account, Player):
-            _balance_add(account, amount)
-    transfer = LedgerTransfer.objects.create(
-        reason=reason, reference=reference, operation_id=operation_id or uuid.uuid4()
-    )
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(transfer=transfer, player=account, amount=amount)
-        if isinstance(account, Player)
-        else LedgerEntry(transfer=transfer, system_account=account, amount=amount)
-        for account, amount in signed.items()
-    )
+            account.coins = balance
+    changed([account for account in signed if isinstance(account, Player)], ["coins"])
     return transfer
-
-
-def _balance_add(player: Player, amount: int) -> None:
-    balance = player.coins + amount
-    if balance < 0:
-        raise Refusal("insufficient_coins", f"This takes {-amount} coins; {player.coins} are there.")
-    if balance > MAX_AMOUNT:
-        raise Refusal("balance_limit", f"A balance may not pass {MAX_AMOUNT} coins.")
-    player.coins = balance
-    player.save(update_fields=["coins"])
 
 
 # --- Players ----------------------------------------------------------------------------------------------

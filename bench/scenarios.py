@@ -204,7 +204,7 @@ def read(bench: Bench) -> list[Round]:
 def _page(body: Any) -> dict[str, Any]:
     """A page without what tells where it came from. Raises LoadError where it is none."""
     if not isinstance(body, dict) or len(body.get("listings", [])) != 50:
-        raise LoadError(f"this is no page of 50 listings: {body}")
+        raise LoadError(f"this is no page of 50 listings: {str(body)[:400]}")
     return {name: value for name, value in body.items() if name != "source"}
 
 
@@ -213,7 +213,7 @@ def _check_page(server: Server, path: str, token: str, page: dict[str, Any], *, 
     server.get(path, token)
     status, headers, body = server.get(path, token)
     if status != 200 or _page(body) != page:
-        raise LoadError(f"{server.name} does not answer as ours does: {status} {body}")
+        raise LoadError(f"{server.name} does not answer as ours does: {status} {str(body)[:400]}")
     outcome = headers.get("X-Cache", "HIT" if body["source"] == "cache" else "MISS")
     if cached and outcome != "HIT":
         raise LoadError(f"{server.name} was to have the page in its cache: {outcome}")

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection
+from django.utils import timezone
+
 from accounts import services as accounts
-from accounts.models import Player, SystemAccount
+from accounts.models import Player, SystemAccount, bounded
 from bcraftd import randomness
+from bcraftd.cache import changed
 from bcraftd.errors import Refusal
 from bcraftd.leveling import level_at
 from bcraftd.transactions import atomic
@@ -23,45 +27,30 @@ from inventory.models import (
     Resource,
 )
 
+_MOVE = "SELECT refused, detail, held FROM items_move(%s, %s::bigint[], %s::bigint[], %s, %s, %s, %s)"
+
 
 @atomic
 def items_move(*, player_id: int, moves: Mapping[int, int], reason: str, reference: str = "") -> dict[int, int]:
-    """The one way to move items: a movement for each resource, and the quantity held beside it.
+    """The one way to move items: a movement for each resource, and the quantity held beside it, by inventory/sql.py.
 
     The caller has locked the player, which is what makes two changes of one inventory follow each other.
     `moves` maps resource ids to signed quantities; zeros are left out. Returns what is then held of each.
     Raises Refusal `insufficient_items` or `balance_limit`.
     """
-    signed = {resource_id: quantity for resource_id, quantity in sorted(moves.items()) if quantity}
-    held = _holdings_lock(player_id, signed)
-    for resource_id, quantity in signed.items():
-        item = held[resource_id]
-        if item.quantity + quantity < 0:
-            raise Refusal(
-                "insufficient_items", f"This takes {-quantity} of resource {resource_id}; {item.quantity} are there."
-            )
-        if item.quantity + quantity > MAX_AMOUNT:
-            raise Refusal("balance_limit", f"A holding may not pass {MAX_AMOUNT} pieces.")
-        item.quantity += quantity
-        item.save(update_fields=["quantity"])
-    ItemMovement.objects.bulk_create(
-        ItemMovement(
-            player_id=player_id, resource_id=resource_id, quantity=quantity, reason=reason, reference=reference
+    signed = {resource_id: bounded(quantity) for resource_id, quantity in sorted(moves.items()) if quantity}
+    if not signed:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MOVE,
+            [player_id, list(signed), list(signed.values()), reason, reference, timezone.now(), MAX_AMOUNT],
         )
-        for resource_id, quantity in signed.items()
-    )
-    return {resource_id: held[resource_id].quantity for resource_id in signed}
-
-
-def _holdings_lock(player_id: int, resource_ids: Mapping[int, int]) -> dict[int, InventoryItem]:
-    """The player's rows of these resources, locked in the order of resource ids; missing ones are made."""
-    wanted = InventoryItem.objects.select_for_update().filter(player_id=player_id, resource_id__in=resource_ids)
-    held = {item.resource_id: item for item in wanted.order_by("resource_id")}
-    for resource_id in resource_ids:
-        if resource_id not in held:
-            held[resource_id] = InventoryItem(player_id=player_id, resource_id=resource_id, quantity=0)
-            held[resource_id].save(force_insert=True)
-    return held
+        refused, detail, held = cursor.fetchone()
+    if refused:
+        raise Refusal(refused, detail)
+    changed([InventoryItem(player_id=player_id)])
+    return dict(zip(signed, held, strict=True))
 
 
 @atomic

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from django.db import connection
@@ -142,6 +143,11 @@ def _listings(
         # Nothing is kept for resources that do not exist: made-up ids would fill Redis with keys.
         until = now
     return Fresh(body, until)
+
+
+def listing_made(listing: Listing) -> dict[str, Any]:
+    """A new listing as the API shows it; `seller` and `resource` must be loaded."""
+    return listing_shown({name: reduce(getattr, name.split("__"), listing) for name in LISTING_COLUMNS})
 
 
 def listing_get(listing_id: int) -> dict[str, Any] | None:

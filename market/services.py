@@ -1,8 +1,8 @@
 """Writes of the market: listing, buying, cancelling, running out.
 
 Every one locks in the same order (players by id, the listing, inventory rows) and is one transaction. Coins and items
-move by accounts.services.coins_transfer and inventory.services.items_move; a purchase does what these do in one call to
-PostgreSQL (market/sql.py).
+move by the functions coins_transfer and items_move of PostgreSQL; listing and buying are functions there themselves
+(market/sql.py) and call these two, everything else calls them by accounts.services and inventory.services.
 """
 
 import logging
@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.models import MAX_AMOUNT
+from accounts.models import MAX_AMOUNT, Player
 from bcraftd.cache import changed
 from bcraftd.errors import Refusal
 from bcraftd.idempotency import KEPT, Kept, Key, lock_number
@@ -28,34 +28,34 @@ log = logging.getLogger(__name__)
 SWEEP_BATCH = 500
 
 
+_LIST = "SELECT outcome, detail, listing, resource_name, seller_login FROM market_list(%s, %s, %s, %s, %s, %s, %s)"
+
+
 @atomic
 def listing_create(*, seller_id: int, resource_id: int, quantity: int, unit_price: int) -> Listing:
-    """Puts items out of the seller's inventory into escrow.
+    """Puts items out of the seller's inventory into escrow. What is returned has its seller's login and its resource's
+    name, and nothing else of the two.
 
-    Raises Refusal `not_found`, `not_tradeable` or `insufficient_items`.
+    One call to PostgreSQL (market/sql.py). Raises Refusal `not_found`, `not_tradeable` or `insufficient_items`.
     """
-    accounts.players_lock([seller_id])
-    resource = Resource.objects.filter(pk=resource_id).first()
-    if resource is None:
-        raise Refusal("not_found", f"There is no resource {resource_id}.")
-    if not resource.tradeable:
-        raise Refusal("not_tradeable", f"{resource.name} cannot be traded.")
     now = timezone.now()
-    listing = Listing.objects.create(
-        seller_id=seller_id,
-        resource=resource,
+    until = now + LISTING_LIFE
+    with connection.cursor() as cursor:
+        cursor.execute(_LIST, [seller_id, resource_id, quantity, unit_price, now, until, MAX_AMOUNT])
+        outcome, detail, listing_id, name, login = cursor.fetchone()
+    if outcome != "listed":
+        raise Refusal(outcome, detail)
+    listing = Listing(
+        pk=listing_id,
+        seller=Player(pk=seller_id, login=login),
+        resource=Resource(pk=resource_id, name=name),
         quantity=quantity,
         remaining=quantity,
         unit_price=unit_price,
         created_at=now,
-        expires_at=now + LISTING_LIFE,
+        expires_at=until,
     )
-    inventory.items_move(
-        player_id=seller_id,
-        moves={resource_id: -quantity},
-        reason=ItemMovement.Reason.ESCROW,
-        reference=f"listing:{listing.pk}",
-    )
+    changed([listing, InventoryItem(player_id=seller_id)])
     return listing
 
 

@@ -221,9 +221,11 @@ def test_a_many_to_many_change_counts_as_one_of_its_column(
 # --- Raw SQL ----------------------------------------------------------------------------------------------
 
 # Raw SQL of the project that writes a watched table, and why nothing cached is stale after it.
-_SAID = "listing_buy, which calls it, says what it changes."
+_SAID = "The service that calls it says what it changes."
 RAW = {
     ("market/selectors.py", "market_listing"): "It writes `views`, which no page shows.",
+    ("accounts/sql.py", "accounts_player"): _SAID,
+    ("inventory/sql.py", "inventory_inventoryitem"): _SAID,
     ("market/sql.py", "accounts_player"): "It writes `coins`, which nothing cached shows.",
     ("market/sql.py", "inventory_inventoryitem"): _SAID,
     ("market/sql.py", "market_listing"): _SAID,

@@ -192,9 +192,9 @@ CALLS: dict[str, Faulty] = {
 }
 
 
-# What changes coins or items writes at least a balance and a history: four statements or more, but for a purchase,
-# which is one call of a function.
-STATEMENTS = {"buy": 1}
+# What changes coins or items writes at least a balance and a history: four statements or more, but for what is one
+# call of a function.
+STATEMENTS = {"buy": 1, "offer": 1}
 
 
 def rich() -> Game:
@@ -237,6 +237,13 @@ give_back, statistics_add = market._give_back, accounts.statistics_add
 # The fee is ten percent, whatever the setting says.
 dear = market._BUY.replace("(%s, %s, %s, %s,", "(%s, %s, %s, 2 * %s,")
 
+# What one should get, the other does.
+backwards = accounts._TRANSFER.replace(
+    "%s::text[], %s::bigint[]", "%s::text[], (SELECT array_agg(-coins) FROM unnest(%s::bigint[]) AS coins)"
+)
+# All for the same reason.
+without_reason = inventory._MOVE.replace("%s, %s, %s, %s)", "coalesce(nullif(%s, 'craft_out'), 'grant'), %s, %s, %s)")
+
 
 def one_more_than_remains(listing: Listing, status: str) -> None:
     listing.remaining += 1
@@ -266,7 +273,8 @@ def _cancel_the_rest(game: Game) -> None:
 DEFECTS: list[tuple[Any, str, Any, Act]] = [
     (market, "_BUY", dear, _sell_for_19),
     (market, "_give_back", one_more_than_remains, _cancel_the_rest),
-    (accounts, "_balance_add", nothing, lambda game: game.give(0, 1, {}, SURE)),
+    (accounts, "_TRANSFER", backwards, lambda game: game.give(0, 1, {}, SURE)),
+    (inventory, "_MOVE", without_reason, lambda game: game.craft(0, PLANKS, 1, LUCK, SURE)),
     (inventory, "_experience_add", nothing, lambda game: game.gather(0, LOG, LUCK, SURE)),
     (accounts, "statistics_add", nothing, lambda game: game.craft(0, PLANKS, 1, LUCK, SURE)),
     (accounts, "statistics_add", for_good, lambda game: game.gather(0, LOG, LUCK, Fault("commit"))),

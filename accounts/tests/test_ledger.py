@@ -12,7 +12,7 @@ from django.db.utils import DatabaseError
 from accounts.models import MAX_AMOUNT, LedgerEntry, LedgerTransfer, Player, PlayerStatistics, SystemAccount
 from accounts.services import coins_transfer, players_lock
 from bcraftd.errors import Refusal
-from tests.support import Api, locks, queries, written
+from tests.support import Api, locks, queries
 
 INTO = "transfer_id, player_id, system_account, amount"
 
@@ -87,10 +87,25 @@ def test_who_gets_nothing_has_no_entry(ada: Api, bob: Api) -> None:
 
 
 def test_a_transfer_writes_a_players_coins_and_nothing_else_of_it(ada: Api, bob: Api) -> None:
+    before = {row["id"]: row for row in Player.objects.values()}
     with queries() as sql:
         transfer({ada.id: -300, bob.id: 300})
 
-    assert written(sql, Player) == [{"coins"}, {"coins"}]
+    after = {row["id"]: row for row in Player.objects.values()}
+    assert after == {
+        ada.id: {**before[ada.id], "coins": 700},
+        bob.id: {**before[bob.id], "coins": 1300},
+    }
+    assert len(sql) == 2  # the lock and the transfer
+
+
+def test_a_transfer_that_is_refused_has_changed_nothing_even_before_the_rollback(ada: Api, bob: Api) -> None:
+    with transaction.atomic():
+        locked = players_lock([ada.id, bob.id])
+        with pytest.raises(Refusal, match=r"This takes 1001 coins; 1000 are there\."):
+            coins_transfer(moves={locked[bob.id]: 1001, locked[ada.id]: -1001}, reason="test")
+        assert balances() == sums() == {ada.id: 1000, bob.id: 1000}
+        assert (locked[ada.id].coins, locked[bob.id].coins) == (1000, 1000)
 
 
 def test_players_are_locked_by_their_ids_and_rows_that_point_at_them_need_not_wait(ada: Api, bob: Api) -> None:

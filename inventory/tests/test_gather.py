@@ -191,12 +191,12 @@ def test_a_gather_asks_postgresql_no_more_than_it_needs(ada: Api) -> None:
     ada.grant(mutterwood_log=1)
     log = resource_id(LOG)
 
-    # The player locked; the resource with its rarity; the profession; weather and season; the holding locked and
-    # changed; the movement; the statistics; both experiences.
+    # The player locked; the resource with its rarity; the profession; weather and season; the items moved; the
+    # statistics; both experiences.
     with queries() as sql:
         ada.post(GATHER, resource_id=log)
 
-    assert len(sql) == 11, "\n".join(sql)
+    assert len(sql) == 9, "\n".join(sql)
 
 
 # --- Refusals: nothing has happened --------------------------------------------------------------------------

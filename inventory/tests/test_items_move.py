@@ -1,7 +1,7 @@
 """The one way to move items: what is held and the record of it change together, and rows are locked in one order."""
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -9,7 +9,7 @@ from bcraftd.errors import Refusal
 from inventory.models import MAX_AMOUNT, InventoryItem, ItemMovement
 from inventory.services import items_move
 from inventory.tests.support import assert_conserved, everything
-from tests.support import Api, locks, queries, resource_id, written
+from tests.support import Api, queries, resource_id
 
 SLUGS = {"log": "mutterwood-log", "bark": "gossip-birch-bark", "resin": "amberweep-resin"}
 
@@ -82,17 +82,38 @@ def test_nothing_is_held_where_its_record_cannot_be_kept(ada: Api) -> None:
     assert holdings(ada)["log"] == 0
 
 
-def test_only_what_changes_is_locked_by_its_id_and_only_its_quantity_is_written(ada: Api) -> None:
+def test_only_what_changes_is_locked_and_only_its_quantity_is_written(ada: Api) -> None:
     give(ada, log=5, bark=5, resin=5)
+    before = {row["id"]: row for row in InventoryItem.objects.values()}
+    other = connection.copy()
+    try:
+        with transaction.atomic():
+            with queries() as sql:
+                take(ada, resin=1, log=1)
+            with other.cursor() as cursor:
+                cursor.execute("SELECT resource_id FROM inventory_inventoryitem FOR UPDATE SKIP LOCKED")
+                free = {row[0] for row in cursor.fetchall()}
+    finally:
+        other.close()
 
-    with queries() as sql:
-        take(ada, resin=1, log=1)
-
-    (lock,) = locks(sql)
+    (call,) = [statement for statement in sql if "items_move" in statement]
+    # Locked in the order of their ids, whatever order they were named in.
     ids = sorted((resource_id(SLUGS["log"]), resource_id(SLUGS["resin"])))
-    assert f'"player_id" = {ada.id} AND "inventory_inventoryitem"."resource_id" IN ({ids[0]}, {ids[1]})' in lock
-    assert lock.endswith('ORDER BY "inventory_inventoryitem"."resource_id" ASC FOR UPDATE')
-    assert written(sql, InventoryItem) == [{"quantity"}, {"quantity"}]
+    assert f"ARRAY[{ids[0]},{ids[1]}]" in call
+    assert free == {resource_id(SLUGS["bark"])}
+    after = {row["id"]: row for row in InventoryItem.objects.values()}
+    assert {pk: {**row, "quantity": 0} for pk, row in after.items()} == {
+        pk: {**row, "quantity": 0} for pk, row in before.items()
+    }
+
+
+def test_what_no_column_holds_is_refused_like_what_is_too_much(ada: Api) -> None:
+    with pytest.raises(Refusal, match="may not pass") as refusal:
+        give(ada, log=10**30)
+    assert refusal.value.code == "balance_limit"
+    with pytest.raises(Refusal) as refusal:
+        take(ada, log=10**30)
+    assert refusal.value.code == "insufficient_items"
 
 
 steps = some.lists(some.tuples(some.booleans(), some.dictionaries(some.sampled_from(list(SLUGS)), some.integers(0, 4))))

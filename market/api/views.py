@@ -54,7 +54,7 @@ class Listings(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Puts items up for sale; they leave the inventory at once."""
         listing = services.listing_create(seller_id=self.player.id, **self.body(serializers.ListingBody))
-        return json_answer(selectors.listing_get(listing.pk), 201)
+        return json_answer(selectors.listing_made(listing), 201)
 
 
 class OneListing(PublicView):

@@ -1,8 +1,10 @@
 """The API with defects built in: what granian serves where a run was asked for any (defects.py)."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from django.db import connection
 
 from bcraftd.wsgi import application
 
@@ -10,8 +12,7 @@ from bcraftd.wsgi import application
 from accounts import services as accounts  # isort: skip
 from accounts.models import Player  # isort: skip
 from bcraftd import idempotency  # isort: skip
-from inventory import services as inventory  # isort: skip
-from inventory.models import InventoryItem  # isort: skip
+from inventory.sql import ITEMS_MOVE  # isort: skip
 from market import services as market  # isort: skip
 from market.models import Listing  # isort: skip
 from tests.economy.defects import DEFECTS  # isort: skip
@@ -23,15 +24,9 @@ def _lock() -> None:
     def players(ids: Iterable[int]) -> dict[int, Player]:
         return {player.pk: player for player in Player.objects.filter(pk__in=set(ids)).order_by("pk")}
 
-    def holdings(player_id: int, resource_ids: Mapping[int, int]) -> dict[int, InventoryItem]:
-        rows = InventoryItem.objects.filter(player_id=player_id, resource_id__in=resource_ids)
-        held = {item.resource_id: item for item in rows}
-        for pk in resource_ids:
-            held.setdefault(pk, InventoryItem(player_id=player_id, resource_id=pk, quantity=0))
-        return held
-
     accounts.players_lock = players
-    inventory._holdings_lock = holdings
+    with connection.cursor() as cursor:
+        cursor.execute(ITEMS_MOVE.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").replace(" FOR UPDATE", ""))
     market._locked = lambda listing_id: Listing.objects.get(pk=listing_id)
 
 

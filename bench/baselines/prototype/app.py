@@ -7,7 +7,7 @@ PROTOTYPE_TYPED=true declares the answer as a model instead, which today's FastA
 import base64
 import json
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI, Query
@@ -54,6 +54,10 @@ def cursor_after(listing: Listing) -> str:
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
+def written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def read_listings(resource_id: int) -> dict[str, Any]:
     query = (
         select(Listing)
@@ -74,8 +78,8 @@ def read_listings(resource_id: int) -> dict[str, Any]:
             "remaining": row.remaining,
             "unit_price": row.unit_price,
             "status": row.status,
-            "created_at": row.created_at.isoformat(),
-            "expires_at": row.expires_at.isoformat(),
+            "created_at": written(row.created_at),
+            "expires_at": written(row.expires_at),
         }
         for row in rows[:PAGE]
     ]
