@@ -10,7 +10,11 @@ from typing import Any
 from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.utils import build_policy
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from bcraftd import ratelimits
 from bcraftd.errors import Refusal, is_api, problem
@@ -128,6 +132,27 @@ class ContentPolicyMiddleware:
         # Errors too: a 404 without it is for caches to keep as long as they like.
         answer.headers.setdefault("Cache-Control", "no-store")
         return answer
+
+
+class PagesOnly:
+    """Before a middleware of Django's that has nothing to do for the API, and takes its time all the same."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        through: Any = self.get_response if is_api(request) else super().__call__  # type: ignore[misc,attr-defined]
+        answer: HttpResponseBase = through(request)
+        return answer
+
+
+class PageSessionMiddleware(PagesOnly, SessionMiddleware):
+    """The admin's sessions; players have sessions of their own."""
+
+
+class PageAuthenticationMiddleware(PagesOnly, AuthenticationMiddleware):
+    """The operator of a session."""
+
+
+class PageMessageMiddleware(PagesOnly, MessageMiddleware):
+    """What the admin tells its operator on the next page."""
 
 
 class RateLimitMiddleware:
