@@ -35,8 +35,8 @@ BEGIN
     FROM unnest(players, accounts, amounts) WITH ORDINALITY AS side (player_id, account, coins, place)
     WHERE side.coins <> 0
     ORDER BY side.place;
-    UPDATE accounts_player SET coins = side.balance
-    FROM unnest(players, balances, amounts) AS side (player_id, balance, coins)
+    UPDATE accounts_player SET coins = accounts_player.coins + side.coins
+    FROM unnest(players, amounts) AS side (player_id, coins)
     WHERE accounts_player.id = side.player_id AND side.coins <> 0;
 END $$
 """

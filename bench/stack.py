@@ -132,6 +132,11 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of granian's or uvicorn's own process, whose child the worker is."""
+        return self._child.pid
+
     def wait(self) -> None:
         """Returns when it answers. Raises ServerError, with the end of its log, where it does not."""
         for _ in Deadline(START_SECONDS).ticks(0.05):
