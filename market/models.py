@@ -49,6 +49,9 @@ class Listing(Tracked):
                 fields=["resource", "unit_price", "id"], condition=Q(status="active"), name="listing_active_resource"
             ),
             models.Index(fields=["created_at", "id"], condition=Q(status="active"), name="listing_active_newest"),
+            models.Index(
+                fields=["resource", "created_at", "id"], condition=Q(status="active"), name="listing_active_made"
+            ),
             models.Index(fields=["expires_at", "id"], condition=Q(status="active"), name="listing_active_expiry"),
             models.Index(fields=["seller", "-id"], name="listing_seller_newest"),
         ]
