@@ -113,6 +113,7 @@ class Bench:
         self._shots += 1
         run = f"{self._run}-{self._shots}"
         players = self.stack.folder / "players"
+        self.stack.settle()
         self.stack.count_statements(server.database)
         answers = self.stack.folder / "answers" if noted else None
         sample = load.wrk(self.tools, Shot(server.url, plan, players, connections, seconds, run, answers))

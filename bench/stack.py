@@ -27,6 +27,7 @@ from tests.consistency.stage import running
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
+SETTLE_SECONDS = 20.0
 FILES = 16_384
 # A database that has been migrated and seeded, and that nobody has played in.
 PRISTINE = "pristine"
@@ -60,6 +61,11 @@ SELECT CASE WHEN query ~ '^\\(' OR query ~ 'FROM ONLY .* FOR KEY SHARE OF' THEN 
 FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
 WHERE datname = %(database)s
 GROUP BY kind
+"""
+
+_BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()
 """
 
 
@@ -250,6 +256,15 @@ class Stack:
     def copy_pristine(self, database: str) -> None:
         """Another pristine database."""
         self.sql(f"CREATE DATABASE {database} TEMPLATE {PRISTINE}", "postgres")
+
+    def settle(self) -> None:
+        """Returns when PostgreSQL has had nothing to do twice in a row: what a load leaves on its way when it ends is
+        not the next variant's to bear."""
+        quiet = 0
+        for _ in Deadline(SETTLE_SECONDS).ticks(0.1):
+            quiet = 0 if self.sql(_BUSY, "postgres")[0][0] else quiet + 1
+            if quiet == 2:
+                return
 
     def count_statements(self, database: str) -> dict[str, int]:
         """How often each kind of statement was run in a database since the last time that this was asked."""
