@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.admin import TabularInline as UnfoldTabularInline
@@ -58,7 +58,13 @@ class OwnPasswordForm(PasswordAlone, AdminOwnPasswordChangeForm):
 
 
 class OperatorsSite(UnfoldAdminSite):
-    """Unfold's site, where two of its pages would fail here."""
+    """Unfold's site with the cache observatory's pages, and where two of its own would fail here."""
+
+    def extra_urls(self) -> list[URLPattern]:
+        """What unfold asks for pages that belong to no model."""
+        from bcraftd.observatory import views
+
+        return views.urls(self)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What Ctrl+K asks: pages by name. Unfold keeps the answers in Redis, as objects that JSON cannot hold."""

@@ -5,7 +5,10 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-# Title, then the pages: what it is called, its list, its icon (a name in Material Symbols).
+# For those who may see it: what it is called, its page, its icon (a name in Material Symbols).
+CACHE = [("Overview", "cache_overview", "monitoring"), ("Keys", "cache_keys", "key")]
+
+# Title, then the pages: what it is called, its list, its icon.
 MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
     ("Players", [
         ("Players", "accounts_player", "group"),
@@ -45,8 +48,10 @@ MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """What unfold's sidebar shows. Everybody who gets in here may see every page."""
-    return [
+    """What unfold's sidebar shows. Everybody who gets in here may see every page but those of the cache."""
+    cache = [{"title": name, "icon": icon, "link": reverse(f"admin:{page}")} for name, page, icon in CACHE]
+    shown = [{"title": "Cache", "separator": True, "items": cache}]
+    return (shown if request.user.has_perm("bcraftd.observe_cache") else []) + [
         {
             "title": title,
             "separator": True,

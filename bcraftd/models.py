@@ -18,6 +18,15 @@ class OutboxRow(models.Model):
     table_name = models.CharField(max_length=63, db_default="", help_text="Where it came from outside.")
     changed = models.JSONField(null=True)
 
+    class Meta:
+        verbose_name = "cache invalidation"
+        # It has no page of its own: what a group can be given is the observatory, which shows and drops cached values.
+        default_permissions = ()
+        permissions = [
+            ("observe_cache", "Can see what the cache does and holds"),
+            ("flush_cache", "Can drop cached values"),
+        ]
+
     def __str__(self) -> str:
         return f"{self.table_name or ', '.join(self.names)}"
 

@@ -14,6 +14,9 @@ RATE_LIMITS = "rate_limits"
 ACTIVITY = "activity"
 SESSIONS = "sessions"
 
+# Not caches: a flush of these forgets who is signed in, who has asked how often, and what is yet to be written.
+KEPT = (SESSIONS, RATE_LIMITS, ACTIVITY)
+
 _BATCH = 500
 
 
@@ -43,7 +46,12 @@ def patterns(family: str) -> list[str]:
 
 def owns(key: str) -> bool:
     """Whether a key is of any family."""
-    return any(fnmatchcase(key, pattern) for family in all_names() for pattern in patterns(family))
+    return bool(of(key))
+
+
+def of(key: str) -> str:
+    """The family of a key, "" where it is of none."""
+    return next((name for name in all_names() if any(fnmatchcase(key, pattern) for pattern in patterns(name))), "")
 
 
 def keys(family: str) -> Iterator[str]:

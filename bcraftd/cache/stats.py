@@ -108,17 +108,33 @@ def windows(families: Iterable[str], seconds: int) -> dict[str, Counts]:
     # A bucket is asked for whole or not at all: the oldest reaches back behind the window, the newest is still filling.
     oldest = int(now - seconds) // BUCKET_SECONDS * BUCKET_SECONDS
     hashes = _hashes([_bucket(start) for start in range(oldest, int(now) + 1, BUCKET_SECONDS)])
-    return {
-        family: {
-            name: sum(int(found.get(_field(family, name).encode(), 0)) for found in hashes) for name in _names(family)
-        }
-        for family in families
-    }
+    return {family: _summed(family, hashes) for family in families}
 
 
 def window(family: str, seconds: int) -> Counts:
     """What one family counted in the last `seconds`; see windows()."""
     return windows([family], seconds)[family]
+
+
+def series(families: Iterable[str], seconds: int, step: int) -> tuple[list[int], dict[str, list[Counts]]]:
+    """What families counted in each `step` seconds of the last `seconds`, oldest first, in one round trip.
+
+    Gives the times at which the steps begin (seconds since the epoch, whole steps) and for each family a list of
+    counts as long. The newest step is still filling. Tries even while the breaker is open. Raises StoreDown.
+    """
+    if not 0 < seconds <= LONGEST_WINDOW_SECONDS or step <= 0 or step % BUCKET_SECONDS:
+        raise ValueError(f"a series has 1 to {LONGEST_WINDOW_SECONDS} seconds, in steps of whole buckets")
+    newest = int(time.time()) // step * step
+    starts = list(range(newest - (seconds // step - 1) * step, newest + 1, step))
+    offsets = range(0, step, BUCKET_SECONDS)
+    hashes = _hashes([_bucket(start + offset) for start in starts for offset in offsets])
+    steps = [hashes[index : index + len(offsets)] for index in range(0, len(hashes), len(offsets))]
+    return starts, {family: [_summed(family, found) for found in steps] for family in families}
+
+
+def _summed(family: str, buckets: Iterable[Mapping[bytes, bytes]]) -> Counts:
+    found = list(buckets)
+    return {name: sum(int(each.get(_field(family, name).encode(), 0)) for each in found) for name in _names(family)}
 
 
 def _hashes(keys: list[str]) -> list[dict[bytes, bytes]]:

@@ -8,9 +8,6 @@ from django.core.management.base import CommandError, CommandParser
 from bcraftd.cache import families, store
 from bcraftd.commands import ReportingCommand
 
-# Not caches: a flush of these forgets who is signed in, who has asked how often, and what is yet to be written.
-KEPT = (families.SESSIONS, families.RATE_LIMITS, families.ACTIVITY)
-
 
 class Command(ReportingCommand):
     help = (
@@ -32,7 +29,7 @@ class Command(ReportingCommand):
     def run(self, **options: Any) -> dict[str, int]:
         chosen = list(dict.fromkeys(options["family"]))
         if options["all"]:
-            chosen += [name for name in families.names() if name not in KEPT and name not in chosen]
+            chosen += [name for name in families.names() if name not in families.KEPT and name not in chosen]
         keys = set(options["key"])
         foreign = sorted(key for key in keys if not families.owns(key))
         if foreign:

@@ -1,0 +1,1 @@
+"""The cache observatory: what the cache does and holds, in the admin. Figures, pages, and what may be dropped."""
