@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django_q.admin import FailAdmin, TaskAdmin, resubmit_task
@@ -17,7 +18,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from bcraftd import windows
 from bcraftd.adminbase import BaseAdmin, NoAdd, NoChange, NoDelete, ReadOnlyAdmin, action, display
-from bcraftd.models import EconomyAudit
+from bcraftd.models import BackupRun, EconomyAudit
 
 # The last two are never written: settings turn both logs off.
 for model in (Group, Schedule, Success, Failure, OrmQ, AccessAttempt, AccessLog, AccessFailureLog):
@@ -141,3 +142,17 @@ class EconomyAuditAdmin(ReadOnlyAdmin):
     def figures(self, row: EconomyAudit) -> str:
         named = {name: value for name, value in row.totals.items() if name != "problems"}
         return format_html_join("", "<p>{}: {}</p>", ((name.replace("_", " "), named[name]) for name in named))
+
+
+@admin.register(BackupRun)
+class BackupRunAdmin(ReadOnlyAdmin):
+    """How the backups went."""
+
+    list_display = ["started_at", "ok", "folder", "size", "seconds", "detail"]
+    list_filter: Any = ["ok"]
+    fields = ["started_at", "ok", "folder", "size", "seconds", "detail"]
+    readonly_fields = fields
+
+    @display(description="Size")
+    def size(self, row: BackupRun) -> str:
+        return filesizeformat(row.bytes)

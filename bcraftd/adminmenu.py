@@ -39,6 +39,7 @@ MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
     ("Operations", [
         ("Moderators' groups", "auth_group", "shield_person"),
         ("Failed logins", "axes_accessattempt", "lock"),
+        ("Backups", "bcraftd_backuprun", "backup"),
         ("Schedules", "django_q_schedule", "schedule"),
         ("Waiting tasks", "django_q_ormq", "pending"),
         ("Failed tasks", "django_q_failure", "error"),

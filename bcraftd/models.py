@@ -69,6 +69,24 @@ class EconomyAudit(models.Model):
         return self.problem_count == 0
 
 
+class BackupRun(models.Model):
+    """How one run of `manage.py backup` went (bcraftd.backups)."""
+
+    started_at = models.DateTimeField()
+    seconds = models.FloatField(help_text="How long it took.")
+    ok = models.BooleanField()
+    bytes = models.PositiveBigIntegerField(default=0, help_text="What it takes on the disk.")
+    folder = models.CharField(max_length=32, blank=True, help_text="Its name below the backups' directory.")
+    detail = models.TextField(blank=True, help_text="Why it failed.")
+
+    class Meta:
+        ordering = ["-id"]
+        get_latest_by = "id"
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M}: {'made' if self.ok else 'failed'}"
+
+
 class LimitWindow(models.Model):
     """A count that all processes share and that ends by itself (bcraftd.windows)."""
 

@@ -17,6 +17,7 @@ from django_prometheus.exports import ExportToDjangoView
 from django_q.models import Schedule
 
 from bcraftd import economymetrics
+from bcraftd.backups import metrics as backup_metrics
 from bcraftd.cache import metrics as cache_metrics
 from bcraftd.cache import outbox, store
 
@@ -112,5 +113,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     exported: HttpResponse = ExportToDjangoView(request)
     # django-prometheus counts in this process; the cache's own figures are sums over all of them, and the economy's
     # are those of its newest audit.
-    exported.content += cache_metrics.render() + economymetrics.render()
+    exported.content += cache_metrics.render() + economymetrics.render() + backup_metrics.render()
     return exported

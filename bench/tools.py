@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcraftd.embedded.files import private_folder
-from bcraftd.embedded.postgres import _binary as postgres_binary
+from bcraftd.embedded.postgres import program as postgresprogram
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".bcraftd" / "bench-tools"
@@ -46,7 +46,7 @@ def find() -> Tools:
     folders = [str(folder) for folder in _library_folders()]
     paths = [*folders, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
     environment = {**os.environ, **({"LD_LIBRARY_PATH": os.pathsep.join(paths)} if folders else {})}
-    return Tools(_which("wrk"), _which("redis-benchmark"), str(postgres_binary("pgbench")), environment)
+    return Tools(_which("wrk"), _which("redis-benchmark"), str(postgresprogram("pgbench")), environment)
 
 
 def _which(name: str) -> str:

@@ -14,7 +14,7 @@ from django_q.tasks import async_task
 
 from accounts.models import Player, Role
 from bcraftd import economy, schedules
-from bcraftd.models import EconomyAudit
+from bcraftd.models import BackupRun, EconomyAudit
 from tests.support import Api, profession_id
 
 PASSWORD = "correct horse battery"
@@ -138,3 +138,4 @@ def populate(ada: Api, bob: Api) -> None:
         started_at=timezone.now(), seconds=0.5, problem_count=1, totals={"players": 2},
         problems=[{"kind": "coins", "detail": "a sentence"}],
     )  # fmt: skip
+    BackupRun.objects.create(started_at=timezone.now(), seconds=1.5, ok=True, bytes=12345, folder="20260131T180000Z")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import LedgerEntry, LedgerTransfer, Player, PlayerSession, PlayerStatistics, Role
-from bcraftd.models import EconomyAudit
+from bcraftd.models import BackupRun, EconomyAudit
 from inventory.models import InventoryItem, ItemMovement, PlayerProfession
 from leaderboard.models import LeaderboardRow
 from market.models import Listing, Trade
@@ -20,8 +20,8 @@ from tests.support import Api, queries
 
 MODELS = sorted(django_admin.site._registry, key=lambda model: model._meta.label)
 READ_ONLY: list[type[Model]] = [
-    EconomyAudit, InventoryItem, ItemMovement, LeaderboardRow, LedgerEntry, LedgerTransfer, Listing, PlayerProfession,
-    PlayerStatistics, Trade,
+    BackupRun, EconomyAudit, InventoryItem, ItemMovement, LeaderboardRow, LedgerEntry, LedgerTransfer, Listing,
+    PlayerProfession, PlayerStatistics, Trade,
 ]  # fmt: skip
 # Rows that may be removed but not written: ending a session is removing it.
 REMOVABLE: list[type[Model]] = [PlayerSession]

@@ -28,7 +28,7 @@ COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LONG_RUNNING = sorted(SERVICES.keys() - {"migrate"})
-OURS = ("api", "worker", "migrate")
+OURS = ("api", "worker", "migrate", "backup")
 
 # Read only outside containers: inside, the API's port and the address of Redis are fixed, and tracebacks
 # have no place where others can reach them.
@@ -76,7 +76,7 @@ def test_compose_file_follows_the_compose_specification() -> None:
 
 
 def test_compose_brings_the_databases_the_api_and_its_worker_and_a_tool_on_request() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "migrate", "api", "worker", "redis-commander"}
+    assert set(SERVICES) == {"postgres", "redis", "migrate", "api", "worker", "backup", "redis-commander"}
     assert SERVICES["redis"]["image"] == "redis:7.2-alpine"
     assert SERVICES["postgres"]["image"] == "postgres:18-alpine"
     assert SERVICES["redis-commander"]["profiles"] == ["tools"]
@@ -156,11 +156,23 @@ def test_the_worker_gets_its_signal_alone_and_the_time_to_finish() -> None:
 
 
 def test_data_is_in_named_volumes_at_the_paths_that_the_images_use() -> None:
-    assert set(yaml.safe_load(COMPOSE_TEXT)["volumes"]) == {"postgres-data", "redis-data"}
+    assert set(yaml.safe_load(COMPOSE_TEXT)["volumes"]) == {"postgres-data", "redis-data", "backups"}
     # PostgreSQL 18 images refuse to start with a volume at the former /var/lib/postgresql/data.
     assert SERVICES["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
     assert "redis-data:/data" in SERVICES["redis"]["volumes"]
     assert "./redis/redis.conf:/etc/redis/redis.conf:ro" in SERVICES["redis"]["volumes"]
+
+
+def test_backups_are_made_by_the_hour_from_files_that_redis_lets_them_read() -> None:
+    backup = SERVICES["backup"]
+    words = backup["command"]
+    assert words[2:4] == ["backup", "/backups"]
+    assert words[words.index("--every") + 1] == "3600"
+    assert backup["volumes"] == ["backups:/backups", "redis-data:/redis-data:ro"]
+    # What Redis writes is its group's to read, and the backup is in that group; nobody else is let in.
+    assert backup["group_add"] == ["1000"]
+    assert "umask 027" in SERVICES["redis"]["command"][0]
+    assert re.search(r"install --directory --owner=10001 .* /backups", DOCKERFILE)
 
 
 def test_every_setting_reaches_the_containers() -> None:

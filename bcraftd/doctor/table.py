@@ -32,4 +32,5 @@ CHECKS = [
     Check("queue", work.queue, _TABLES),
     Check("economy", work.economy, _TABLES),
     Check("leaderboard", work.leaderboard, _TABLES),
+    Check("backups", work.backups, _TABLES),
 ]

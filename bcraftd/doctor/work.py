@@ -9,13 +9,15 @@ from django_q.status import Stat
 
 from bcraftd import operations, schedules
 from bcraftd.doctor import Finding, fault, ok, warning
-from bcraftd.models import EconomyAudit
+from bcraftd.models import BackupRun, EconomyAudit
 
 START = "Start one: `manage.py qcluster` (`docker compose up -d worker`, or `make up`)."
 # Twice its schedule and a little.
 AUDIT_OLD = timedelta(hours=2, minutes=15)
 BOARD_OLD = timedelta(minutes=15)
 QUEUE_LONG = 100
+# Twice an hour and a little, where they are made by the hour.
+BACKUP_OLD = timedelta(hours=2, minutes=15)
 
 
 def worker() -> Finding:
@@ -88,3 +90,18 @@ def leaderboard() -> Finding:
     if timezone.now() - row[0] > BOARD_OLD:
         return warning(f"It is of {row[0]:%Y-%m-%d %H:%M} UTC.", "manage.py leaderboard_refresh")
     return ok(f"It is of {row[0]:%H:%M} UTC.")
+
+
+def backups() -> Finding:
+    """How the newest backup went, and how old the newest good one is."""
+    newest = BackupRun.objects.order_by("-pk").first()
+    if newest is None:
+        return ok("None was made yet: docs/backups.md has how.")
+    if not newest.ok:
+        return fault(f"The newest failed: {newest.detail}", "Mend what it names, then: manage.py backup DIR")
+    if timezone.now() - newest.started_at > BACKUP_OLD:
+        return warning(
+            f"The newest is of {newest.started_at:%Y-%m-%d %H:%M} UTC.",
+            "Start what makes them (`docker compose up -d backup`), or: manage.py backup DIR",
+        )
+    return ok(f"The newest is of {newest.started_at:%H:%M} UTC.")

