@@ -100,12 +100,12 @@ def _row(key: str) -> dict[str, Any] | None:
     family = families.of(key)
     # Nothing of the engine's own may be dropped from here: a lease or a mark taken away lets stale values in.
     droppable = bool(family) and family not in families.KEPT and not secret
-    shown = _masked(key) if secret else key
-    return {"key": shown, "family": family, "secret": secret, "droppable": droppable, **found}
+    return {"key": shown(key), "family": family, "secret": secret, "droppable": droppable, **found}
 
 
-def _masked(key: str) -> str:
-    return f"{key.rpartition(':')[0]}:{HIDDEN}"
+def shown(key: str) -> str:
+    """A key's name, or what stands for it where that is secret."""
+    return f"{key.rpartition(':')[0]}:{HIDDEN}" if is_secret(key) else key
 
 
 @dataclass(frozen=True)
@@ -266,4 +266,4 @@ def _named(words: Sequence[str]) -> str:
     verb = words[0].upper()
     keys = words[3:4] if verb in ("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO") else words[1:2]
     known = [key for key in keys if families.of(key) or key.startswith(("stats:", "gen:", *_HELPERS))]
-    return " ".join([verb, *(_masked(key) if is_secret(key) else key for key in known)])
+    return " ".join([verb, *map(shown, known)])
