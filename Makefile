@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test check-consistency check-economy fuzz mutants bench lint audit lock clean
+.PHONY: help install up test client check-consistency check-economy fuzz mutants bench lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -23,6 +23,10 @@ up: install ## start PostgreSQL, Redis, the API and the worker; Ctrl-C stops the
 
 test: install ## run the whole test suite against real servers of its own (ARGS=tests/test_x.py for a part)
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
+
+# The document does not depend on any server.
+client: install ## write clients/python/bcraftd_client again from the OpenAPI document
+	@$(BIN)/python clients/python/generate.py
 
 SECONDS := 60
 check-consistency: install ## look for stale reads under kills and failures (SECONDS=3600 SEED=7 OFF=fence)
