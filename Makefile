@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test client check-consistency check-economy fuzz mutants bench lint audit lock clean
+.PHONY: help install up test client docs diagrams check-consistency check-economy fuzz mutants bench lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +75,12 @@ lock: install ## write the locks again from pyproject.toml and bench/requirement
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		$(if $(PACKAGE),--upgrade-package $(PACKAGE)) -c requirements.lock bench/requirements.in \
 		--output-file bench/requirements.lock
+
+docs: install ## build the docs as a site into .bcraftd/site (SERVE=1 shows it on the loopback)
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet)
+
+diagrams: install ## draw the docs' sequence diagrams again (needs chromium and npm)
+	@$(BIN)/python docs/site/diagrams.py
 
 clean: ## remove the servers' data, the environment and every cache (stop `make up` first)
 	@rm -rf .bcraftd .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -17,7 +17,7 @@ from tests.support import schema
 
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ECONOMY = (ROOT / "docs" / "economy.md").read_text(encoding="utf-8")
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 
 # What any call may answer, and any call with a token: the page says it once.
 ANY = {"invalid", "rate_limited", "not_acceptable", "service_unavailable", "internal_error"}
