@@ -11,7 +11,8 @@ class BcraftdConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from bcraftd import checks, logs, migrating, schedules  # noqa: F401 - importing the first two registers them
+        # Importing the checks and the logs registers them.
+        from bcraftd import checks, logs, migrating, schedules, tasklogs  # noqa: F401
         from bcraftd.cache import outbox
 
         # Django sends the signal only for apps that have models, which this one has not.

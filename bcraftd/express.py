@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from io import BytesIO
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
@@ -21,27 +22,20 @@ from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
-from prometheus_client import Histogram
 
 from accounts import selectors, tokens
 from accounts.api.middleware import bearer
 from accounts.cache import SESSION
-from bcraftd import ratelimits, reading
+from bcraftd import logs, ratelimits, reading
 from bcraftd.cache import invalidation, stats, store
 from bcraftd.cache.entry import Entry, Fresh, variant_name
 from bcraftd.cache.hot import Hot
 from bcraftd.errors import Refusal
+from bcraftd.measuring import BEGAN, Hits
 from bcraftd.middleware import REQUEST_ID, ContentPolicyMiddleware
 from bcraftd.network import client_address, from_trusted_proxy
 
 log = logging.getLogger(__name__)
-
-SECONDS = Histogram(
-    "bcraftd_express_seconds",
-    "Time of the requests that were answered without Django, by family and status.",
-    ["family", "status"],
-    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
-)
 
 # What a DRF view takes as "JSON, please". Whatever else is asked for is for Django to weigh.
 _ACCEPTED = frozenset({"", "*/*", "application/json", "application/json, */*", "application/json, text/plain, */*"})
@@ -55,6 +49,18 @@ class Target:
     hot: Hot
     key: str
     variant: str
+    hits: Hits
+
+
+class Reply(NamedTuple):
+    """What goes out, and what a line in the log says of it. player_id: 0 for nobody's."""
+
+    target: Target
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    request_id: str
+    player_id: int
 
 
 class Doubt(Exception):
@@ -69,22 +75,29 @@ class Express:
         # What a client asks for again and again; made-up queries push each other out.
         self._target = lru_cache(maxsize=4096)(self._read)
         self._host_is_ours = lru_cache(maxsize=256)(_host_is_ours)
+        self._answers = count()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
         if environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO", "").startswith("/api/"):
             try:
-                target, status, headers, body = self._answer(environ)
+                reply = self._answer(environ)
             except (Doubt, Refusal, store.StoreDown):
                 pass
             except Exception:
                 # A defect of ours costs the speed and not the answer.
                 log.exception("the express lane failed, Django answers")
             else:
-                SECONDS.labels(target.entry.family, status[:3]).observe(time.perf_counter() - began)
-                start_response(status, headers)
-                return [body]
+                self._count(environ, reply, time.perf_counter() - began)
+                start_response(reply.status, reply.headers)
+                return [reply.body]
+        environ[BEGAN] = began
         return self.django(environ, start_response)
+
+    def _count(self, environ: WSGIEnvironment, reply: Reply, seconds: float) -> None:
+        reply.target.hits.count(reply.status, seconds)
+        if settings.LOG_HITS and next(self._answers) % settings.LOG_HITS == 0:
+            logs.hit(environ, reply.status, request_id=reply.request_id, player_id=reply.player_id, seconds=seconds)
 
     @cached_property
     def _paths(self) -> dict[str, tuple[Entry, Hot]]:
@@ -105,9 +118,10 @@ class Express:
             return None
         values |= asked
         params = {name: values.pop(name, "{player_id}") for name in entry.parameters}
-        return Target(entry, hot, entry.name(params), variant_name(values) if entry.variants else "")
+        variant = variant_name(values) if entry.variants else ""
+        return Target(entry, hot, entry.name(params), variant, Hits.of(hot.path))
 
-    def _answer(self, environ: WSGIEnvironment) -> tuple[Target, str, list[tuple[str, str]], bytes]:
+    def _answer(self, environ: WSGIEnvironment) -> Reply:
         """What is answered without Django. Raises Doubt, Refusal or StoreDown where Django has to answer."""
         target = self._target(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
         if target is None or not settings.CACHE_ENABLED:
@@ -126,18 +140,19 @@ class Express:
             stats.count(SESSION.family, "hits")
             selectors.session_seen(session_id)
         etag = reading.etag_of(hit.body)
+        request_id = _request_id(environ)
         headers = [
             *_frame(secure),
             *reading.headers(outcome="HIT", etag=etag, private=target.hot.private).items(),
-            ("X-Request-ID", _request_id(environ)),
+            ("X-Request-ID", request_id),
         ]
         if visitor.counter:
             headers += ratelimits.Usage(visitor.limit, hit.count, hit.reset).headers().items()
         if reading.matches(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
-            return target, "304 Not Modified", headers, b""
+            return Reply(target, "304 Not Modified", headers, b"", request_id, visitor.player_id)
         body = reading.spliced(hit.body, "cache") if target.hot.source else hit.body
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        return target, "200 OK", headers, body
+        return Reply(target, "200 OK", headers, body, request_id, visitor.player_id)
 
     def _looked_at(self, environ: WSGIEnvironment) -> bool:
         """Whether the request came by HTTPS. Raises Doubt for what Django would redirect, refuse or weigh."""

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from django_q.models import Schedule
 
-from bcraftd import economymetrics
+from bcraftd import economymetrics, processes, servermetrics, workmetrics
 from bcraftd.backups import metrics as backup_metrics
 from bcraftd.cache import metrics as cache_metrics
 from bcraftd.cache import outbox, store
@@ -110,8 +110,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
     with_token = bool(settings.METRICS_TOKEN) and hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
     if not with_token and not ipaddress.ip_address(request.META["REMOTE_ADDR"]).is_loopback:
         return HttpResponse("Only from loopback or with the metrics token.\n", status=403, content_type="text/plain")
+    processes.forget_dead()
     exported: HttpResponse = ExportToDjangoView(request)
-    # django-prometheus counts in this process; the cache's own figures are sums over all of them, and the economy's
-    # are those of its newest audit.
-    exported.content += cache_metrics.render() + economymetrics.render() + backup_metrics.render()
+    # What processes count by themselves is added up by the line above. The rest is asked for just now, and is the same
+    # whichever process is scraped.
+    exported.content += b"".join(
+        part.render() for part in (servermetrics, cache_metrics, workmetrics, economymetrics, backup_metrics)
+    )
     return exported

@@ -9,7 +9,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 from csp.constants import NONE
@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bcraftd.config import Config
+from bcraftd.masking import Masked
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -65,9 +66,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "bcraftd.measuring.MeasureMiddleware",
     "bcraftd.middleware.EdgeMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "bcraftd.logs.LogMiddleware",
     "bcraftd.middleware.ContentPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -81,7 +82,6 @@ MIDDLEWARE = [
     "bcraftd.middleware.AdminRateLimitMiddleware",
     "bcraftd.middleware.PageMessageMiddleware",
     "axes.middleware.AxesMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "bcraftd.urls"
@@ -354,7 +354,9 @@ Q_CLUSTER = {
     "ack_failures": True,
     "catch_up": False,
     "poll": 1,
-    "save_limit": 500,
+    # Of each schedule, so that the runs of what is due every minute do not push out the last one of what is due daily.
+    "save_limit": 100,
+    "save_limit_per": "group",
     "recycle": 500,
     "label": "Background work",
 }
@@ -366,6 +368,10 @@ DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 # One line for a request, when it is answered; bcraftd/logs.py adds what the first one would have said.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = ""
+# Every how many answers of the express lane leave a line; 0: none does. A line takes as long as the answer does.
+LOG_HITS = env.number("LOG_HITS", 0)
+_passwords = [str(_database.get("PASSWORD") or ""), unquote(urlsplit(REDIS_URL).password or "")]
 _shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -382,6 +388,7 @@ LOGGING = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 structlog.processors.JSONRenderer(default=str),
+                Masked([SECRET_KEY, JWT_SIGNING_KEY, METRICS_TOKEN, *_passwords]),
             ],
             # What logging's own callers give as `extra` stands in the line like everything else.
             "foreign_pre_chain": [*_shared, structlog.stdlib.ExtraAdder()],
@@ -396,6 +403,10 @@ LOGGING = {
         "django.server": {"handlers": ["console"], "propagate": False},
         # A refusal has its line already; an error has this one too, which shows where it came from.
         "django.request": {"level": "ERROR"},
+        # With DEBUG on it would log every statement with its values, password hashes among them.
+        "django.db.backends": {"level": "INFO"},
+        # bcraftd/tasklogs.py has a line for each task; a failed one has this one too, with its traceback.
+        "django-q": {"level": "WARNING"},
     },
 }
 structlog.configure(

@@ -1,5 +1,6 @@
 """Reads of the leaderboard."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet, Subquery
@@ -59,6 +60,11 @@ def place_of(player_id: int) -> dict[str, Any] | None:
     return row
 
 
+def board_as_of() -> datetime | None:
+    """When the board was last refreshed, None before the first time. One row, by an index."""
+    return LeaderboardRow.objects.values_list("as_of", flat=True).first()
+
+
 def board_around(*, player_id: int, around: int) -> dict[str, Any]:
     """A player's row and so many before and after it. One query, so that it is of one refresh; two where the last
     refresh does not know the player."""
@@ -67,6 +73,5 @@ def board_around(*, player_id: int, around: int) -> dict[str, Any]:
     rows = list(near.order_by("rank").values(*COLUMNS, "as_of"))
     row = next((each for each in rows if each["player_id"] == player_id), None)
     if row is None:
-        as_of = LeaderboardRow.objects.values_list("as_of", flat=True).first()
-        return {"as_of": as_of, "rank": None, "row": None, "around": []}
+        return {"as_of": board_as_of(), "rank": None, "row": None, "around": []}
     return {"as_of": row["as_of"], "rank": row["rank"], "row": row, "around": rows}

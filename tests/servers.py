@@ -34,6 +34,7 @@ SETTINGS = {
     # On a busy machine a healthy Redis may take a tenth of a second; a test that wants it slow makes it so.
     "REDIS_TIMEOUT": "1",
     "LOGIN_FAILURE_LIMIT": "0",
+    "LOG_HITS": "0",
     **{
         f"RATE_LIMIT_{name}": "off"
         for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "LOGIN_FAILURES", "REGISTER", "ADMIN")

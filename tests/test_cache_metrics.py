@@ -1,22 +1,28 @@
 """The cache's part of /metrics: sums over all processes, and what this process finds just now."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from redis.client import Pipeline
 
 from bcraftd.cache import background, families, metrics, outbox, stats, store
+from bcraftd.models import OutboxRow
 from tests import servers
 from tests.programs import python
 from tests.support import Api, redis_is_back
 
 pytestmark = pytest.mark.usefixtures("counted_from_nothing")
 
-COUNTERS = {name for name, *_ in (*metrics.BY_FAMILY, *metrics.OF_REDIS)}
-GAUGES = {"bcraftd_cache_up", "bcraftd_breaker_open", "bcraftd_outbox_depth"}
+COUNTERS = {name for name, *_ in (*metrics.BY_FAMILY, *metrics.OF_REDIS, *metrics.REDIS_COUNTERS)}
+# What only Redis itself can say.
+SERVER = {name for name, *_ in metrics.REDIS_GAUGES}
+GAUGES = {"bcraftd_cache_up", "bcraftd_breaker_open", "bcraftd_outbox_depth", "bcraftd_outbox_oldest_seconds"}
+OURS = ("bcraftd_cache_", "bcraftd_breaker_", "bcraftd_outbox_", "bcraftd_redis_", "bcraftd_writes_")
 
 COUNTS = """
 import django
@@ -38,7 +44,7 @@ Samples = dict[tuple[str, str], float]
 
 
 def parsed(text: str) -> Samples:
-    """The samples of ours by name and family. Fails where a name is declared twice."""
+    """The cache's samples by name and family. Fails where a name is declared twice."""
     found = list(text_string_to_metric_families(text))
     names = [metric.name for metric in found]
     assert len(names) == len(set(names))
@@ -46,8 +52,7 @@ def parsed(text: str) -> Samples:
         (sample.name, sample.labels.get("family", "")): sample.value
         for metric in found
         for sample in metric.samples
-        # The express lane's own are of this process, and of whichever tests ran in it before.
-        if sample.name.startswith("bcraftd_") and not sample.name.startswith("bcraftd_express_")
+        if sample.name.startswith(OURS)
     }
 
 
@@ -57,7 +62,7 @@ def scrape(api: Api) -> Samples:
     answer = api.get("/metrics")
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
-    assert b"django_http_requests_total" in answer.content
+    assert b"bcraftd_http_requests_total" in answer.content
     return parsed(answer.content.decode())
 
 
@@ -75,11 +80,14 @@ def test_every_family_has_each_figure_from_the_first_scrape_on(api: Api) -> None
     samples = scrape(api)
 
     by_family = {name for name, *_ in metrics.BY_FAMILY} | {"bcraftd_outbox_depth"}
-    alone = {name for name, *_ in metrics.OF_REDIS} | {"bcraftd_cache_up", "bcraftd_breaker_open"}
+    alone = (COUNTERS | GAUGES | SERVER) - by_family
     assert set(samples) == {(name, family) for name in by_family for family in families.names()} | {
         (name, "") for name in alone
     }
-    assert {key: value for key, value in samples.items() if value} == {("bcraftd_cache_up", ""): 1}
+    of_server = SERVER | {name for name, *_ in metrics.REDIS_COUNTERS}
+    counted = {key: value for key, value in samples.items() if value and key[0] not in of_server}
+    assert counted == {("bcraftd_cache_up", ""): 1}
+    assert samples["bcraftd_redis_memory_bytes", ""] > 0
 
 
 def test_a_load_is_seen_to_the_read(api: Api) -> None:
@@ -128,7 +136,33 @@ def test_drops_that_wait_are_a_gauge_by_family(api: Api) -> None:
     assert scrape(api)["bcraftd_outbox_depth", "environment"] == 0
 
 
-def test_a_scrape_is_one_round_trip_that_looks_at_no_keys(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_drop_says_how_long_it_has_waited(api: Api) -> None:
+    assert scrape(api)["bcraftd_outbox_oldest_seconds", ""] == 0
+    for hours in (0, 1):
+        with transaction.atomic():
+            outbox.write({"env:current": "environment"}, connection)
+        if hours == 0:
+            OutboxRow.objects.update(created_at=timezone.now() - timedelta(hours=1))
+
+    assert 3600 <= scrape(api)["bcraftd_outbox_oldest_seconds", ""] < 3700
+
+
+def test_of_a_deep_outbox_only_the_first_rows_are_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "COUNTED", 3)
+    for _ in range(5):
+        with transaction.atomic():
+            outbox.write({"env:current": "environment"}, connection)
+    OutboxRow.objects.create(table_name="market_listing", changed={"id": 1})
+
+    samples = scrape(api)
+
+    assert samples["bcraftd_outbox_depth", "environment"] == 3
+    assert samples["bcraftd_outbox_depth", "market"] == 0
+
+
+def test_a_scrape_is_one_round_trip_for_the_counts_that_looks_at_no_keys(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.get("/api/market/listings")
     background.flush()
     trips: list[int] = []
@@ -164,21 +198,22 @@ def test_without_redis_there_is_a_gap_in_the_counters_and_the_gauges_go_on(api: 
         servers.redis_start()
 
     for samples in without:
-        assert names(samples) == GAUGES
+        assert names(samples) == GAUGES, "what Redis says of itself is a gap too"
         assert samples["bcraftd_cache_up", ""] == 0
         assert samples["bcraftd_breaker_open", ""] == 1
         assert samples["bcraftd_outbox_depth", "environment"] == 1
 
     redis_is_back()
     after = scrape(api)
-    assert names(after) == GAUGES | COUNTERS
+    assert names(after) == GAUGES | COUNTERS | SERVER
     assert (after["bcraftd_cache_up", ""], after["bcraftd_breaker_open", ""]) == (1, 0)
-    assert all(after[key] >= value for key, value in before.items() if key[0] in COUNTERS), "no counter went back"
+    ours = COUNTERS - {name for name, *_ in metrics.REDIS_COUNTERS}
+    assert all(after[key] >= value for key, value in before.items() if key[0] in ours), "no counter went back"
     assert after["bcraftd_redis_failures_total", ""] > 0
     assert after["bcraftd_breaker_opened_total", ""] == 1
 
 
-def test_without_postgresql_only_the_depth_of_the_outbox_is_missing(api: Api) -> None:
+def test_without_postgresql_only_the_outbox_is_missing(api: Api) -> None:
     api.get("/api/market/listings")
     background.flush()
     servers.postgres_restart()
@@ -188,17 +223,18 @@ def test_without_postgresql_only_the_depth_of_the_outbox_is_missing(api: Api) ->
         # What each request begins with, outside of a test.
         close_old_connections()
 
-    assert names(samples) == (GAUGES | COUNTERS) - {"bcraftd_outbox_depth"}
+    everything = GAUGES | COUNTERS | SERVER
+    assert names(samples) == everything - {"bcraftd_outbox_depth", "bcraftd_outbox_oldest_seconds"}
     assert market(samples)["misses_total"] == 1
-    assert names(scrape(api)) == GAUGES | COUNTERS
+    assert names(scrape(api)) == everything
 
 
-def test_where_django_prometheus_adds_up_processes_by_files_ours_is_still_there_once(folder: Path) -> None:
+def test_where_processes_are_added_up_by_files_what_redis_keeps_is_still_there_once(folder: Path) -> None:
     stats.count("market", "hits", 3)
     background.flush()
 
     done = python("-c", SCRAPES, PROMETHEUS_MULTIPROC_DIR=str(folder))
 
     assert done.returncode == 0, done.stderr
-    assert "django_http_requests_before_middlewares_total" in done.stdout
+    assert 'bcraftd_http_requests_total{endpoint="/healthz"' in done.stdout
     assert market(parsed(done.stdout))["hits_total"] == 3

@@ -140,14 +140,14 @@ def test_a_session_is_slid_on_and_was_seen(lane: Lane, market: Api) -> None:
 def test_hits_are_counted(lane: Lane, market: Api) -> None:
     lane.warm("/api/inventory", market)
     before = [stats.read(family)["hits"] for family in ("inventory", "sessions")]
-    shown = {"family": "inventory", "status": "200"}
-    observed = REGISTRY.get_sample_value("bcraftd_express_seconds_count", shown) or 0
+    shown = {"endpoint": "/api/inventory", "method": "GET", "lane": "express"}
+    observed = REGISTRY.get_sample_value("bcraftd_http_request_seconds_count", shown) or 0
 
     for _ in range(3):
         lane.get("/api/inventory", market)
 
     assert [stats.read(family)["hits"] for family in ("inventory", "sessions")] == [each + 3 for each in before]
-    assert REGISTRY.get_sample_value("bcraftd_express_seconds_count", shown) == observed + 3
+    assert REGISTRY.get_sample_value("bcraftd_http_request_seconds_count", shown) == observed + 3
 
 
 def count(caller: str) -> int:

@@ -29,12 +29,12 @@ def test_a_request_is_one_line_that_says_who_asked_for_what(ada: Api, caplog: py
     (line,) = lines(caplog)
     assert len(caplog.records) == 1
     assert line["event"] == "request_finished"
-    assert line["request"] == "GET /api/auth/me?x=1"
+    assert line["request"] == "GET /api/auth/me?..."
     assert line["code"] == 400
     assert line["user_agent"] == "a game"
     assert line["request_id"] == "request-of-the-test"
     assert line["ip"] == "203.0.113.7"
-    assert line["user_id"] == me
+    assert line["player_id"] == me
 
 
 def test_a_proxy_that_is_not_trusted_names_nobody(api: Api, caplog: pytest.LogCaptureFixture) -> None:

@@ -150,7 +150,7 @@ def test_metrics_are_for_loopback(api: Api, address: str) -> None:
 
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
-    assert b"django_http_requests_total" in answer.content
+    assert b"bcraftd_http_requests_total" in answer.content
 
 
 @pytest.mark.parametrize("token", ["", "sesame"])
@@ -163,7 +163,7 @@ def test_from_elsewhere_they_are_refused_without_the_token(api: Api, settings: A
     answer = at("192.0.2.1").get("/metrics", Authorization=header)
 
     assert answer.status_code == 403
-    assert b"django_" not in answer.content
+    assert b"bcraftd_" not in answer.content
 
 
 def test_from_elsewhere_the_token_opens_them(api: Api, settings: Any) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 from accounts import selectors, tokens
@@ -45,7 +46,8 @@ class IdentityMiddleware:
         request.identity_refusal = Refusal("not_authenticated")  # type: ignore[attr-defined]
         if is_api(request) and "HTTP_AUTHORIZATION" in request.META:
             try:
-                request.principal = identify(request)  # type: ignore[attr-defined]
+                principal = request.principal = identify(request)  # type: ignore[attr-defined]
+                structlog.contextvars.bind_contextvars(player_id=principal.id)
             except Exception as error:
                 refusal = as_refusal(error)
                 if refusal is None:

@@ -11,6 +11,8 @@ BREAKER_SECONDS = 1.0
 
 # Told of each trouble by its name (failures, timeouts, opened): the statistics count them.
 observers: list[Callable[[str], None]] = []
+# Told whether it is open now, each time that changes, and under its lock: none of them may ask anything of it.
+switched: list[Callable[[bool], None]] = []
 
 
 def note(trouble: str) -> None:
@@ -66,6 +68,7 @@ class Breaker:
                 self._probe_at = time.monotonic() + BREAKER_SECONDS
             if not was_open:
                 self.opened += 1
+                self._tell(is_open=True)
         if not was_open:
             note("opened")
             log.warning("Redis does not answer, reads go to PostgreSQL: %s", error)
@@ -76,9 +79,15 @@ class Breaker:
             if self._trips != trips:
                 return False
             was_open, self._probe_at = self.is_open, None
+            if was_open:
+                self._tell(is_open=False)
         if was_open:
             log.warning("Redis answers again")
         return True
+
+    def _tell(self, *, is_open: bool) -> None:
+        for told in switched:
+            told(is_open)
 
 
 breaker = Breaker()

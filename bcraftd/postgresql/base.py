@@ -5,6 +5,7 @@ effects can be seen, and go away with it where it fails, belongs around the comm
 """
 
 import select
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
@@ -30,8 +31,36 @@ class CommitUnknown(OperationalError):
     """PostgreSQL was lost while it committed: the transaction has taken place, or it has not."""
 
 
+class Statements:
+    """What a connection has asked of PostgreSQL since it was made: who wants to know what something cost compares
+    before and after. One thread uses a connection, so that there is nothing to lock.
+
+    count: statements. seconds: the time that they took, and that commits took.
+    """
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self) -> None:
+        self.count, self.seconds = 0, 0.0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Django's hook around each statement."""
+        began = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self.count += 1
+            self.seconds += time.perf_counter() - began
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Enters every context manager of `around_commit` with the connection, then commits, then leaves them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.statements = Statements()
+        # First of all that anybody adds, and for good: around each request it would cost more than what it counts.
+        self.execute_wrappers.append(self.statements)
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
@@ -57,12 +86,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with ExitStack() as stack:
             for enter in around_commit:
                 stack.enter_context(enter(self))
+            began = time.perf_counter()
             try:
                 super().commit()
             except Error as error:
                 if _is_uncertain(error):
                     raise CommitUnknown(*error.args) from error.__cause__
                 raise
+            finally:
+                self.statements.seconds += time.perf_counter() - began
 
 
 def _is_uncertain(error: Error) -> bool:
