@@ -31,7 +31,7 @@ from bcraftd.cache import invalidation, stats, store
 from bcraftd.cache.entry import Entry, Fresh, variant_name
 from bcraftd.cache.hot import Hot
 from bcraftd.errors import Refusal
-from bcraftd.measuring import BEGAN, Hits
+from bcraftd.measuring import BEGAN, Hits, endpoint_at
 from bcraftd.middleware import REQUEST_ID, ContentPolicyMiddleware
 from bcraftd.network import client_address, from_trusted_proxy
 
@@ -119,7 +119,7 @@ class Express:
         values |= asked
         params = {name: values.pop(name, "{player_id}") for name in entry.parameters}
         variant = variant_name(values) if entry.variants else ""
-        return Target(entry, hot, entry.name(params), variant, Hits.of(hot.path))
+        return Target(entry, hot, entry.name(params), variant, Hits.of(endpoint_at(path)))
 
     def _answer(self, environ: WSGIEnvironment) -> Reply:
         """What is answered without Django. Raises Doubt, Refusal or StoreDown where Django has to answer."""

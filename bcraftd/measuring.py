@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from bcraftd.postgresql.base import DatabaseWrapper, Statements
 
@@ -28,6 +28,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "DELETE"})
 # Each of them has many pages, which operators alone see.
 _WHOLE = ("/admin/",)
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+# Another series beside each one, with the time of the process's start; several processes leave them out anyway.
+disable_created_metrics()
 
 REQUESTS = Counter(
     "bcraftd_http_requests_total",
@@ -112,16 +115,20 @@ def _count(request: HttpRequest, status: int, spent: Spent) -> None:
 
 def endpoint_of(request: HttpRequest, status: int) -> str:
     """The request's route as docs/api.md writes it, `/static/` and `/admin/` each as a whole, or OTHER."""
-    match = request.resolver_match
-    if match is None:
-        # A middleware answered before Django looked for the view: a limit, a redirect, a file.
-        if status < 400 and request.path_info.startswith(settings.STATIC_URL):
-            return settings.STATIC_URL
-        try:
-            match = resolve(request.path_info)
-        except Resolver404:
-            return OTHER
-    return _endpoint(match.route)
+    if request.resolver_match is not None:
+        return _endpoint(request.resolver_match.route)
+    # A middleware answered before Django looked for the view: a limit, a redirect, a file.
+    if status < 400 and request.path_info.startswith(settings.STATIC_URL):
+        return settings.STATIC_URL
+    return endpoint_at(request.path_info)
+
+
+def endpoint_at(path: str) -> str:
+    """The route that a path leads to, OTHER where it leads nowhere."""
+    try:
+        return _endpoint(resolve(path).route)
+    except Resolver404:
+        return OTHER
 
 
 @lru_cache(maxsize=1024)
@@ -140,7 +147,7 @@ class Hits:
 
     @classmethod
     def of(cls, endpoint: str) -> "Hits":
-        """endpoint: as endpoint_of gives it."""
+        """endpoint: as endpoint_at gives it."""
         return cls(
             REQUESTS.labels(endpoint, "GET", "200", "express"),
             REQUESTS.labels(endpoint, "GET", "304", "express"),

@@ -26,15 +26,18 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def server(application: str = "bcraftd.wsgi:application", **settings: str) -> Iterator[str]:
-    """Serves for the duration; gives `http://host:port`. `settings` are environment variables."""
+def server(
+    application: str = "bcraftd.wsgi:application", *, workers: int = 1, log: Path | None = None, **settings: str
+) -> Iterator[str]:
+    """Serves for the duration; gives `http://host:port`. `settings` are environment variables; `log` is where the
+    server's own is kept."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         child = Child(
             "the API under test",
             [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-             "--workers", "1", "--blocking-threads", "8", "--no-ws", application],
-            log=Path(folder) / "api.log",
+             "--workers", str(workers), "--respawn-failed-workers", "--blocking-threads", "8", "--no-ws", application],
+            log=log or Path(folder) / "api.log",
             cwd=ROOT,
             env=environment(**settings),
         )  # fmt: skip
