@@ -1,5 +1,6 @@
 """What the one line says that a request leaves in the log, beside what django-structlog puts there."""
 
+import re
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ PARAMETERS = frozenset(
     }
 )  # fmt: skip
 HIDDEN = "..."
+_PAIR = re.compile(r"([a-z_]+)=[A-Za-z0-9_.:-]*")
 
 
 class LogMiddleware(RequestMiddleware):
@@ -39,8 +41,13 @@ class LogMiddleware(RequestMiddleware):
 
 def shown(method: str, path: str, query: str) -> str:
     """A request as the log names it: `GET /api/market/listings?limit=10&...`."""
-    known = [pair if pair.partition("=")[0] in PARAMETERS else HIDDEN for pair in query.split("&")] if query else []
-    return f"{method} {escape_uri_path(path)}{'?' if known else ''}{'&'.join(dict.fromkeys(known))}"
+    known = dict.fromkeys(pair if _is_known(pair) else HIDDEN for pair in query.split("&") if query)
+    return f"{method} {escape_uri_path(path)}{'?' if known else ''}{'&'.join(known)}"
+
+
+def _is_known(pair: str) -> bool:
+    match = _PAIR.fullmatch(pair)
+    return match is not None and match[1] in PARAMETERS
 
 
 @receiver(bind_extra_request_metadata)

@@ -400,11 +400,12 @@ LOGGING = {
         "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     },
     "loggers": {
+        # Its own handlers go: with DEBUG on one of them would write each line a second time, as it came. Below INFO it
+        # logs what templates were given, the tokens of forms among it, and statements with their values.
+        "django": {"handlers": [], "level": "INFO"},
         "django.server": {"handlers": ["console"], "propagate": False},
         # A refusal has its line already; an error has this one too, which shows where it came from.
         "django.request": {"level": "ERROR"},
-        # With DEBUG on it would log every statement with its values, password hashes among them.
-        "django.db.backends": {"level": "INFO"},
         # bcraftd/tasklogs.py has a line for each task; a failed one has this one too, with its traceback.
         "django-q": {"level": "WARNING"},
     },

@@ -50,5 +50,5 @@ def _outcome(task: dict[str, Any]) -> str:
     """ok, failed or timed_out. django-q2 keeps an exception as its text with the traceback."""
     if task.get("success"):
         return "ok"
-    last = str(task.get("result")).rstrip().rpartition("\n")[2]
-    return "timed_out" if TimeoutException.__name__ in last else "failed"
+    raised = str(task.get("result")).rstrip().rpartition("\n")[2].partition(":")[0]
+    return "timed_out" if raised.endswith(TimeoutException.__name__) else "failed"
