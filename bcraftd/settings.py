@@ -55,7 +55,6 @@ INSTALLED_APPS = [
     "pgtrigger",
     "csp",
     "axes",
-    "django_prometheus",
     "django_structlog",
     "accounts",
     "inventory",

@@ -17,6 +17,7 @@ from tests.live import server
 from tests.programs import ROOT
 from tests.scrapes import Samples, scrape
 from tests.support import Api
+from tests.test_docs import rows, words
 from tests.test_metrics_work import ran
 from tests.tools import tool
 
@@ -175,3 +176,37 @@ def test_every_label_in_the_dashboard_and_the_rules_is_exported(exported: Sample
     for expr in (*expressions(), *(rule["expr"] for rule in alerts())):
         for name, matchers in re.findall(r"(bcraftd_[a-z_]+)\{([^}]*(?:\{listing_id\}[^}]*)?)\}", expr):
             assert set(re.findall(r'(\w+)(?:=~|!~|!=|=)"', matchers)) <= has.get(name, {"job"}), expr
+
+
+# --- docs/metrics.md --------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+SECTIONS = ["Requests", "Cache", "Redis and the outbox", "PostgreSQL", "Worker", "Economy"]
+
+
+def test_the_page_names_every_metric_with_its_type_and_labels_and_no_other(exported: Samples) -> None:
+    found: dict[str, tuple[str, set[str]]] = {}
+    for name, labels in exported:
+        if name.startswith("bcraftd_"):
+            base = re.sub(r"_seconds_(bucket|sum|count)$", "_seconds", name)
+            kind = "histogram" if base != name else "counter" if name.endswith("_total") else "gauge"
+            found.setdefault(base, (kind, set()))[1].update(set(dict(labels)) - {"le"})
+
+    documented = {
+        words(name)[0]: (kind, set(words(labels)))
+        for section in SECTIONS
+        for name, kind, labels, _ in rows(PAGE, f"### {section}")
+    }
+
+    assert documented == found
+    (backups,) = re.findall(r"(?s)### Backups\n(.*?)\n## ", PAGE)
+    assert set(NAME.findall(backups)) == OF_BACKUPS
+
+
+def test_nothing_else_is_exported_but_what_the_library_says_of_the_process(exported: Samples) -> None:
+    assert {name.partition("_")[0] for name, _ in exported} == {"bcraftd", "python", "process"}
+
+
+def test_the_page_names_every_alert_with_its_severity_and_no_other() -> None:
+    documented = [(words(name)[0], severity) for name, severity, _ in rows(PAGE, "## Alerts")]
+    assert documented == [(rule["alert"], rule["labels"]["severity"]) for rule in alerts()]
