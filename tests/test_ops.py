@@ -17,7 +17,7 @@ from tests.live import server
 from tests.programs import ROOT
 from tests.scrapes import Samples, scrape
 from tests.support import Api
-from tests.test_docs import rows, words
+from tests.test_docs import anchors, rows, words
 from tests.test_metrics_work import ran
 from tests.tools import tool
 
@@ -37,7 +37,7 @@ ROWS = [
     "Backups",
 ]
 # They are there from the first backup on.
-OF_BACKUPS = {"bcraftd_backup_ok", "bcraftd_backup_timestamp_seconds", "bcraftd_backup_bytes"}
+OF_BACKUPS = {f"bcraftd_backup_{name}" for name in ("ok", "timestamp_seconds", "bytes", "seconds")}
 NAME = re.compile(r"bcraftd_[a-z_]+")
 
 
@@ -96,7 +96,9 @@ def test_each_alert_says_how_bad_it_is_and_where_the_mend_stands() -> None:
     for rule in alerts():
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert rule["annotations"]["summary"]
-        assert re.search(r"docs/(troubleshooting|economy)\.md", rule["annotations"]["description"]), rule["alert"]
+        (link,) = re.findall(r"docs/(?:troubleshooting|economy)\.md#\S+$", rule["annotations"]["description"])
+        page, _, anchor = link.partition("#")
+        assert not (ROOT / page).exists() or anchor in anchors((ROOT / page).read_text(encoding="utf-8")), link
 
 
 # --- Grafana ----------------------------------------------------------------------------------------------
