@@ -169,8 +169,10 @@ def test_a_transaction_that_stays_open_shows(world: None) -> None:
 
 
 def test_a_scrape_asks_few_queries_and_counts_no_table_of_the_game(ada: Api) -> None:
-    with queries() as seen:
+    with queries() as asked:
         assert ada.get("/metrics").status_code == 200
+    # Those of backups have a test of their own.
+    seen = [sql for sql in asked if "bcraftd_backup" not in sql]
 
     # Two of PostgreSQL, three of the outbox, four of the worker (queue, schedules, runs, leaderboard), one audit.
     assert len(seen) == 10, seen
