@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import ROOT
+from tests.programs import ROOT, python
 from tests.test_docs import rows, words
 
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -93,8 +93,9 @@ CLIENTS = {
     "aiohttp", "asyncio", "ftplib", "http.client", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket",
     "ssl", "subprocess", "telnetlib", "urllib.request", "urllib3", "xmlrpc.client", "django.core.mail",
 }  # fmt: skip
-# `make up` starts the servers and asks whether they are there. It serves nobody, and nothing that does imports it.
-STARTS_SERVERS = "bcraftd/embedded/"
+# What commands alone use: `make up` starts servers and asks whether they are there, backups run PostgreSQL's programs,
+# and bots play over HTTP. None of it serves anybody, and nothing that does imports it.
+OF_COMMANDS = ("bcraftd/embedded/", "bcraftd/backups/postgres.py", "bcraftd/simulation/", "bcraftd/management/")
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -110,7 +111,7 @@ def served() -> list[Path]:
     """Every module that a request may run."""
     apps = ("bcraftd", "accounts", "inventory", "market", "environment", "leaderboard")
     found = [path for app in apps for path in (ROOT / app).rglob("*.py") if "tests" not in path.parts]
-    return [path for path in found if not path.relative_to(ROOT).as_posix().startswith(STARTS_SERVERS)]
+    return [path for path in found if not path.relative_to(ROOT).as_posix().startswith(OF_COMMANDS)]
 
 
 def test_nothing_that_serves_can_call_out() -> None:
@@ -119,3 +120,12 @@ def test_nothing_that_serves_can_call_out() -> None:
         names = set(imported(path))
         assert not names & CLIENTS, path
         assert not [name for name in names if name.startswith("bcraftd.embedded")], path
+
+
+def test_what_commands_use_is_not_there_where_somebody_is_served(world: None) -> None:
+    serving = "import bcraftd.wsgi, sys; from django.urls import get_resolver; get_resolver().url_patterns"
+    there = python("-c", f"{serving}; print(*sys.modules)").stdout.split()
+
+    modules = [prefix.removesuffix(".py").strip("/").replace("/", ".") for prefix in OF_COMMANDS]
+    assert "bcraftd.urls" in there
+    assert not [name for name in there if name.startswith(tuple(modules))]
