@@ -1,14 +1,17 @@
 """Players, their sessions and their coins in the admin."""
 
+import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.enums import ActionVariant
+from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts import services
 from accounts.models import (
@@ -19,6 +22,7 @@ from accounts.models import (
     PlayerStatistics,
     Role,
 )
+from bcraftd import idempotency
 from bcraftd.adminbase import (
     BaseAdmin,
     NoAdd,
@@ -32,6 +36,8 @@ from bcraftd.adminbase import (
 )
 from bcraftd.errors import CODES, Refusal
 from bcraftd.transactions import atomic
+from inventory.models import Resource
+from inventory.services import player_grant
 
 OWN_ACCOUNT = "You cannot close your own account or take your own role away."
 
@@ -89,6 +95,49 @@ class PlayerPasswordForm(PasswordAlone, AdminPasswordChangeForm):
             self.fields[name].required = True
 
 
+class BanForm(BaseDialogForm):
+    """Why; it stays in the player's history."""
+
+    reason = forms.CharField(max_length=200, widget=UnfoldAdminTextInputWidget())
+
+
+class GrantForm(BaseDialogForm):
+    """Coins from the mint, items of one resource, or both."""
+
+    coins = forms.IntegerField(
+        min_value=0,
+        max_value=2**53 - 1,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="From the mint.",
+    )
+    resource = forms.ModelChoiceField(
+        Resource.objects.order_by("name"), required=False, widget=UnfoldAdminSelectWidget()
+    )
+    quantity = forms.IntegerField(
+        min_value=1,
+        max_value=10**6,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="Of the resource.",
+    )
+    # Names this dialog: sent twice, by a double click or a browser that repeats, it gives once.
+    once = forms.UUIDField(initial=uuid.uuid4, widget=forms.HiddenInput())
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if bool(given.get("resource")) != bool(given.get("quantity")):
+            raise ValidationError("A resource needs a quantity, and a quantity a resource.")
+        if not given.get("coins") and not given.get("quantity"):
+            raise ValidationError("Nothing to grant: name coins, or a resource and how many.")
+        return given
+
+    def items(self) -> dict[str, int]:
+        """What is given beside the coins, by slug."""
+        resource = self.cleaned_data["resource"]
+        return {resource.slug: self.cleaned_data["quantity"]} if resource else {}
+
+
 @admin.register(Player)
 class PlayerAdmin(NoDelete, BaseAdmin, UserAdmin):
     """Players stay for their histories' sake: accounts are closed, not deleted. Coins and levels have ledgers."""
@@ -113,7 +162,8 @@ class PlayerAdmin(NoDelete, BaseAdmin, UserAdmin):
     ]
     add_fieldsets = [(None, {"fields": ["login", "email", "role", "password1", "password2"]})]
     readonly_fields = ["login", "coins", "level", "experience", "created_at", "last_login"]
-    actions = ["close", "open"]
+    actions = ["close", "open", "end_sessions"]
+    actions_detail = ["grant", "ban"]
 
     @display(description="role", label={"player": "info", "moderator": "warning", "admin": "danger"})
     def shown_role(self, player: Player) -> str:
@@ -156,6 +206,58 @@ class PlayerAdmin(NoDelete, BaseAdmin, UserAdmin):
             made.save(update_fields=["role"])
         obj.__dict__.update(made.__dict__)
 
+    def has_grant_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.grant_player")
+
+    @action(
+        description="Grant",
+        permissions=["grant"],
+        icon="redeem",
+        dialog={
+            "title": "Grant coins or items",
+            "description": "They come from nowhere, on the record: the ledger and the histories show it.",
+            "form_class": GrantForm,
+            "form_submit_text": "Grant",
+        },
+    )
+    def grant(self, request: HttpRequest, form: GrantForm, object_id: str) -> HttpResponse:
+        page = reverse("admin:accounts_player_change", args=[object_id])
+        player = Player.objects.get(pk=object_id)
+        coins, items = form.cleaned_data["coins"] or 0, form.items()
+
+        def perform() -> idempotency.Kept:
+            player_grant(login=player.login, coins=coins, items=items)
+            return idempotency.Kept(200, b"")
+
+        call = idempotency.fingerprint("grant", object_id, {"coins": coins, **items})
+        key = idempotency.Key(f"admin:{form.cleaned_data['once']}", call)
+        try:
+            kept = idempotency.once(player_id=int(request.user.pk or 0), once=key, perform=perform)
+        except Refusal as refusal:
+            self.message_user(request, refusal.detail, messages.ERROR)
+            return self.back(request, page)
+        given = [f"{coins} coins"] * bool(coins) + [f"{quantity} {slug}" for slug, quantity in items.items()]
+        if not kept.replayed:
+            self.log_change(request, player, f"Granted {', '.join(given)}.")
+        self.message_user(request, f"{player} was given {', '.join(given)}.", messages.SUCCESS)
+        return self.back(request, page)
+
+    @action(
+        description="Ban",
+        permissions=["change"],
+        icon="block",
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Ban: close the account",
+            "description": "Its sessions end at once. What the player offers stays on the market until you cancel it.",
+            "form_class": BanForm,
+            "form_submit_text": "Ban",
+        },
+    )
+    def ban(self, request: HttpRequest, form: BanForm, object_id: str) -> HttpResponse:
+        self._activate(request, Player.objects.filter(pk=object_id), False, f"Banned: {form.cleaned_data['reason']}")
+        return self.back(request, reverse("admin:accounts_player_change", args=[object_id]))
+
     def _activate(self, request: HttpRequest, queryset: Any, active: bool, done: str) -> None:
         @atomic
         def act(row: Player) -> None:
@@ -169,13 +271,22 @@ class PlayerAdmin(NoDelete, BaseAdmin, UserAdmin):
 
         self.each_row(request, queryset, act, done)
 
-    @action(description="Close the account", permissions=["change"])
+    @action(description="Ban: close the account, end its sessions", permissions=["change"])
     def close(self, request: HttpRequest, queryset: Any) -> None:
         self._activate(request, queryset, False, "Closed")
 
-    @action(description="Open the account", permissions=["change"])
+    @action(description="Open the account again", permissions=["change"])
     def open(self, request: HttpRequest, queryset: Any) -> None:
         self._activate(request, queryset, True, "Opened")
+
+    @action(description="End all sessions", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, queryset: Any) -> None:
+        def act(player: Player) -> None:
+            if not self.has_change_permission(request, player):
+                raise Refusal("permission_denied")
+            services.sessions_end(player_id=player.pk)
+
+        self.each_row(request, queryset, act, "Sessions ended")
 
 
 @admin.register(PlayerSession)

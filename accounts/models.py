@@ -78,6 +78,7 @@ class Player(Tracked, AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS = ["email"]
 
     class Meta:
+        permissions = [("grant_player", "Can grant coins and items")]
         constraints = [
             models.UniqueConstraint(Upper("login"), name="player_login_unique"),
             models.UniqueConstraint(Upper("email"), name="player_email_unique"),

@@ -5,6 +5,7 @@ from typing import Any
 from axes.admin import AccessAttemptAdmin as AxesAttemptAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
@@ -156,3 +157,25 @@ class BackupRunAdmin(ReadOnlyAdmin):
     @display(description="Size")
     def size(self, row: BackupRun) -> str:
         return filesizeformat(row.bytes)
+
+
+@admin.register(LogEntry)
+class AuditTrailAdmin(ReadOnlyAdmin):
+    """Who did what: every change that an operator made here."""
+
+    list_display = ["action_time", "user", "shown_action", "content_type", "object_repr", "shown_message"]
+    list_display_links = ["action_time"]
+    list_filter: Any = ["action_flag", ("content_type", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["user", "content_type"]
+    search_fields = ["user__login__iexact", "object_repr__istartswith"]
+    search_help_text = "An operator's whole login, or the beginning of what was changed"
+    fields = ["action_time", "user", "shown_action", "content_type", "object_repr", "shown_message"]
+    readonly_fields = fields
+
+    @display(description="action", label={"Added": "success", "Changed": "info", "Deleted": "danger"})
+    def shown_action(self, row: LogEntry) -> str:
+        return {ADDITION: "Added", CHANGE: "Changed", DELETION: "Deleted"}[row.action_flag]
+
+    @display(description="what")
+    def shown_message(self, row: LogEntry) -> str:
+        return str(row.get_change_message()) or "-"

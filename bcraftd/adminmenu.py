@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 # For those who may see it: what it is called, its page, its icon (a name in Material Symbols).
-CACHE = [("Overview", "cache_overview", "monitoring"), ("Keys", "cache_keys", "key")]
+CACHE = [("What it does", "cache_overview", "monitoring"), ("Keys", "cache_keys", "key")]
 
 # Title, then the pages: what it is called, its list, its icon.
 MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
@@ -37,6 +37,7 @@ MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
         ("Audits", "bcraftd_economyaudit", "fact_check"),
     ]),
     ("Operations", [
+        ("Audit trail", "admin_logentry", "history"),
         ("Moderators' groups", "auth_group", "shield_person"),
         ("Failed logins", "axes_accessattempt", "lock"),
         ("Backups", "bcraftd_backuprun", "backup"),
@@ -52,7 +53,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold's sidebar shows. Everybody who gets in here may see every page but those of the cache."""
     cache = [{"title": name, "icon": icon, "link": reverse(f"admin:{page}")} for name, page, icon in CACHE]
     shown = [{"title": "Cache", "separator": True, "items": cache}]
-    return (shown if request.user.has_perm("bcraftd.observe_cache") else []) + [
+    home: dict[str, Any] = {"items": [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]}
+    return [home, *(shown if request.user.has_perm("bcraftd.observe_cache") else [])] + [
         {
             "title": title,
             "separator": True,

@@ -334,7 +334,11 @@ UNFOLD = {
     "SITE_URL": "/api/docs",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"data:image/svg+xml,{quote(_ICON)}"}],
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "bcraftd.dashboard.context",
     "SHOW_VIEW_ON_SITE": False,
+    # What unfold itself leaves unreadable or nameless.
+    "STYLES": [lambda request: f"{STATIC_URL}operators/operators.css"],
+    "SCRIPTS": [lambda request: f"{STATIC_URL}operators/operators.js"],
     "SIDEBAR": {"show_search": True, "navigation": "bcraftd.adminmenu.navigation"},
 }
 

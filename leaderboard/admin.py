@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.forms import BaseDialogForm
 
-from bcraftd.adminbase import ReadOnlyAdmin, action
+from bcraftd.adminbase import ReadOnlyAdmin, action, record
 from leaderboard import services
 from leaderboard.models import LeaderboardRow
 
@@ -57,5 +57,6 @@ class LeaderboardRowAdmin(ReadOnlyAdmin):
         if refreshed is None:
             self.message_user(request, "A refresh is running already.", messages.WARNING)
         else:
+            record(request, LeaderboardRow, "Leaderboard", f"Refreshed: {refreshed.rows} players.")
             self.message_user(request, f"Refreshed: {refreshed.rows} players.", messages.SUCCESS)
         return self.back(request, reverse("admin:leaderboard_leaderboardrow_changelist"))

@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from axes.models import AccessAttempt
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -137,5 +139,9 @@ def populate(ada: Api, bob: Api) -> None:
     EconomyAudit.objects.create(
         started_at=timezone.now(), seconds=0.5, problem_count=1, totals={"players": 2},
         problems=[{"kind": "coins", "detail": "a sentence"}],
+    )  # fmt: skip
+    LogEntry.objects.create(
+        user_id=ada.id, action_flag=CHANGE, change_message="a sentence", object_repr="a thing",
+        content_type=ContentType.objects.get_for_model(BackupRun), object_id="",
     )  # fmt: skip
     BackupRun.objects.create(started_at=timezone.now(), seconds=1.5, ok=True, bytes=12345, folder="20260131T180000Z")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.apps import apps as django_apps
 from django.contrib import admin as django_admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import Client
@@ -21,7 +22,7 @@ from tests.support import Api, queries
 MODELS = sorted(django_admin.site._registry, key=lambda model: model._meta.label)
 READ_ONLY: list[type[Model]] = [
     BackupRun, EconomyAudit, InventoryItem, ItemMovement, LeaderboardRow, LedgerEntry, LedgerTransfer, Listing,
-    PlayerProfession, PlayerStatistics, Trade,
+    LogEntry, PlayerProfession, PlayerStatistics, Trade,
 ]  # fmt: skip
 # Rows that may be removed but not written: ending a session is removing it.
 REMOVABLE: list[type[Model]] = [PlayerSession]
@@ -202,11 +203,12 @@ def test_long_lists_are_counted_up_to_a_limit(olga: Operator, monkeypatch: pytes
 
 
 def test_the_menu_leads_to_every_list(olga: Operator) -> None:
-    index = olga.get("index").content.decode()
+    # A page that has no links of its own to lists.
+    shown = olga.get("password_change").content.decode()
 
     for model in MODELS:
         link = reverse(f"admin:{page(model, 'changelist')}")
-        assert index.count(f'href="{link}"') >= 2, f"{link} is on the page but not in the menu"
+        assert f'href="{link}"' in shown, f"{link} is not in the menu"
 
 
 def test_a_login_leads_to_the_index(world: None) -> None:

@@ -7,6 +7,7 @@ it does takes away what it makes stale before its commit. An action without a ro
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin as django_admin
@@ -19,6 +20,7 @@ from accounts.models import Player, PlayerSession
 from bcraftd.cache import Entry, When, invalidation
 from environment import services as environment
 from environment.models import Weather
+from inventory.models import InventoryItem
 from leaderboard.services import leaderboard_refresh
 from market.cache import LISTINGS
 from market.models import Listing
@@ -266,9 +268,26 @@ def _open(olga: Operator) -> None:
     assert Player.objects.get(login="ivo").is_active
 
 
-def _dialog(olga: Operator, name: str, *args: int) -> None:
-    answer = olga.client.post(reverse(f"admin:{name}", args=args), {"_form_submitted": "True"})
-    assert answer.status_code == 302
+def _end_sessions(olga: Operator) -> None:
+    olga.act("accounts_player", "end_sessions", rows.hilda().pk)
+    assert not PlayerSession.objects.filter(player=rows.hilda()).exists()
+
+
+def _ban(olga: Operator) -> None:
+    _dialog(olga, "accounts_player_ban", rows.hilda().pk, reason="a bot")
+    assert not rows.hilda().is_active
+
+
+def _grant(olga: Operator) -> None:
+    resource = InventoryItem.objects.filter(player=rows.hilda())[0].resource
+    _dialog(
+        olga, "accounts_player_grant", rows.hilda().pk, coins=7, resource=resource.pk, quantity=3, once=str(uuid4())
+    )  # fmt: skip
+
+
+def _dialog(olga: Operator, name: str, *args: int, **given: Any) -> None:
+    answer = olga.client.post(reverse(f"admin:{name}", args=args), {"_form_submitted": "True", **given})
+    assert answer.status_code == 302, answer.content
 
 
 def _set_now(olga: Operator) -> None:
@@ -279,6 +298,9 @@ def _set_now(olga: Operator) -> None:
 
 ACTIONS: dict[str, Action] = {
     "accounts.Player.close": Action(_close, ("sessions",)),
+    "accounts.Player.ban": Action(_ban, ("sessions",)),
+    "accounts.Player.end_sessions": Action(_end_sessions, ("sessions",)),
+    "accounts.Player.grant": Action(_grant, ("inventory",)),
     "accounts.Player.open": Action(_open, reason="Who is closed has no session; logins and offers stay."),
     "django_q.Failure.resubmit": Action(reason="It puts a task into the queue; tasks have tests of their own."),
     "django_q.Schedule.run_now": Action(reason="It makes a task due; tasks have tests of their own."),

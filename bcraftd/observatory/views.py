@@ -10,8 +10,7 @@ from typing import Any
 import structlog
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.admin.models import DELETION, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import DELETION
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,6 +19,7 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from bcraftd.adminbase import record
 from bcraftd.cache import families, looking, store
 from bcraftd.models import OutboxRow
 from bcraftd.observatory import figures
@@ -204,12 +204,5 @@ def _confirmed(request: HttpRequest) -> bool:
 
 def _record(request: HttpRequest, what: str, message: str, **facts: Any) -> None:
     """In the audit trail, and in the log."""
-    LogEntry.objects.create(
-        user_id=int(request.user.pk or 0),
-        content_type=ContentType.objects.get_for_model(OutboxRow),
-        object_id="",
-        object_repr=what[:200],
-        action_flag=DELETION,
-        change_message=message,
-    )
+    record(request, OutboxRow, what, message, DELETION)
     log.warning("cache_dropped", operator=request.user.pk, message=message, **facts)
