@@ -102,11 +102,15 @@ def player_register(*, login: str, email: str, password: str) -> Player:
     """A new player with the starting coins. Raises Refusal `invalid`, `login_taken` or `email_taken`."""
     password_check(password, Player(login=login, email=email))
     # Before the transaction: a hash takes its time, and a busy machine would end a connection that idles in one.
-    return _player_open(login=login, email=email, hashed=make_password(password))
+    return player_open(login=login, email=email, hashed=make_password(password))
 
 
 @atomic
-def _player_open(*, login: str, email: str, hashed: str) -> Player:
+def player_open(*, login: str, email: str, hashed: str) -> Player:
+    """A new player with the starting coins and a password that has been hashed, by whatever rules it was chosen.
+
+    Raises Refusal `login_taken` or `email_taken`.
+    """
     try:
         with transaction.atomic():
             player = Player.objects.create(login=login, email=Player.objects.normalize_email(email), password=hashed)

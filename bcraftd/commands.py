@@ -1,7 +1,9 @@
 """The base of our manage.py commands: `--json` on each that reports, an exit status that tells the truth."""
 
+import argparse
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -44,3 +46,14 @@ class ReportingCommand(BaseCommand, ABC):
     def show(self, report: Any) -> None:
         """Prints the report for people."""
         self.stdout.write(", ".join(f"{name}: {value}" for name, value in report.items()))
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number in plain digits, `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text}: expected a whole number, {least} to {most}")
+        return int(text)
+
+    return parse

@@ -18,8 +18,16 @@ OURS = [
     "grant",
     "leaderboard_refresh",
     "listings_expire",
+    "populate",
     "seed",
+    "simulate",
 ]
+# Words without which a command is not understood.
+NEEDED = {
+    "grant": ["ada"],
+    "populate": ["--players", "1", "--listings", "0"],
+    "simulate": ["--players", "1", "--seconds", "1"],
+}
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 
 
@@ -50,9 +58,7 @@ def test_help_says_what_it_does_with_an_example_that_works(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_an_unknown_option_is_refused(world: None, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    needed = ["ada"] if name == "grant" else []
-
-    assert _status(name, *needed, "--nonsense") == 2
+    assert _status(name, *NEEDED.get(name, []), "--nonsense") == 2
 
     assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
 
