@@ -59,3 +59,14 @@ def is_loopback(host: str) -> bool:
     """Whether a host, by name or address, is this machine and cannot be reached from another."""
     address = _parse(host)
     return address.is_loopback if address is not None else host.lower() == "localhost"
+
+
+def own_address(bind: str) -> str:
+    """How this machine reaches a server that listens on `bind`, as it stands in a URL."""
+    try:
+        address = ipaddress.ip_address(bind)
+    except ValueError:
+        return bind
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "[::1]"
+    return bind if address.version == 4 else f"[{bind}]"

@@ -84,14 +84,14 @@ def test_over_http_alone_bots_register_and_log_in_like_everybody(url: str) -> No
 
 
 def test_it_waits_where_a_limit_says_so(world: None) -> None:
-    with live.server(RATE_LIMIT_DEFAULT="20/m", RATE_LIMIT_REGISTER="2/h") as url:
-        report, failure = played(url, "--accounts", "services", players=2, seconds=5)
+    with live.server(RATE_LIMIT_DEFAULT="10/m", RATE_LIMIT_REGISTER="2/h") as url:
+        report, failure = played(url, "--accounts", "services", players=2, seconds=6)
         strangers, _ = played(url, players=3, seconds=4)
 
     assert (failure, report["violations"]) == ("", [])
     # After its first refusal nobody asks again before the window's end, which comes once at most in so short a time.
     assert 2 <= report["errors"]["rate_limited"] <= 4
-    assert report["statuses"]["200"] >= 20
+    assert report["requests"] - report["errors"]["rate_limited"] in (20, 30, 40)
     # Two of them were let in, and the third one waits in the queue.
     assert sum(strangers["players"].values()) == 2
     assert strangers["actions"]["register"]["errors"] == {"rate_limited": 1}
@@ -201,15 +201,17 @@ def test_a_lost_answer_is_asked_for_again_under_its_key_and_each_effect_is_there
 
 
 def test_an_api_that_is_away_for_a_while_is_waited_for(url: str) -> None:
-    began = time.monotonic()
+    first: list[float] = []
 
     async def is_away(request: web.Request, passed: Pass) -> web.Response:
-        if request.path == "/healthz" or not 1.5 < time.monotonic() - began < 2.5:
+        if request.path == "/healthz":
+            return await passed()
+        first.append(time.monotonic())
+        if not 1 < time.monotonic() - first[0] < 2:
             return await passed()
         return web.json_response({"code": "service_unavailable"}, status=503, headers={"Retry-After": "1"})
 
-    began = time.monotonic()
-    report, failure = meddled(url, is_away, "--seed", "8")
+    report, failure = meddled(url, is_away)
 
     assert (failure, report["violations"]) == ("", [])
     away = sum(row["unavailable"] for row in report["timeline"])

@@ -5,7 +5,6 @@ is used and not started. Run as `python -m bcraftd.embedded.up`.
 """
 
 import http.client
-import ipaddress
 import os
 import shutil
 import signal
@@ -25,6 +24,7 @@ from bcraftd.embedded.files import kept_secret, private_folder, write_private
 from bcraftd.embedded.postgres import Account, PostgresServer, account
 from bcraftd.embedded.process import Child, Deadline, ServerError
 from bcraftd.embedded.valkey import ValkeyServer
+from bcraftd.network import own_address
 
 ADMIN = "admin"
 READY_SECONDS = 90.0
@@ -64,17 +64,6 @@ def _command_of(pid: int) -> str:
         return ""
 
 
-def _own_address(bind: str) -> str:
-    """How this machine reaches a server that listens on `bind`, as it stands in a URL."""
-    try:
-        address = ipaddress.ip_address(bind)
-    except ValueError:
-        return bind
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"
-    return bind if address.version == 4 else f"[{bind}]"
-
-
 class Run:
     """One `make up`, from the first server to the last one's end."""
 
@@ -94,7 +83,7 @@ class Run:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the API."""
-        return f"http://{_own_address(self.bind)}:{self.port}"
+        return f"http://{own_address(self.bind)}:{self.port}"
 
     def start(self) -> None:
         """Start everything; returns when the API answers. Raises ServerError with what went wrong."""

@@ -81,7 +81,7 @@ HABITS = {
     for habit in (
         Habit("gatherer", {"gather": 40, "inventory": 15, "list": 10, "market": 8, "sky": 5, "me": 5, "mine": 4,
                            "cancel": 1, "movements": 2, "join": 5, "summary": 3}),
-        Habit("crafter", {"gather": 20, "known": 15, "craft": 20, "inventory": 12, "list": 8, "market": 6, "buy": 6,
+        Habit("crafter", {"gather": 30, "known": 15, "craft": 20, "inventory": 10, "list": 5, "market": 6, "buy": 6,
                           "me": 4, "join": 5, "mine": 2, "sky": 2}),
         Habit("trader", {"market": 35, "buy": 18, "list": 12, "summary": 8, "history": 5, "mine": 6, "cancel": 3,
                          "trades": 4, "wallet": 3, "inventory": 6, "me": 6, "gather": 3, "join": 1}),

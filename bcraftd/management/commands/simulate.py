@@ -1,7 +1,6 @@
 """manage.py simulate"""
 
 import argparse
-import ipaddress
 import math
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from rich.live import Live
 from rich.progress import Progress
 
 from bcraftd.commands import ReportingCommand, whole
+from bcraftd.network import own_address
 from bcraftd.simulation import accounts
 from bcraftd.simulation.client import Account
 from bcraftd.simulation.habits import HABITS, MIX
@@ -25,17 +25,6 @@ from bcraftd.simulation.run import Plan, Unreachable, look, simulate, table
 MOST_PLAYERS = 10_000
 LONGEST = 30 * 24 * 3600
 THINK = 2.0
-
-
-def _host(bound: str) -> str:
-    """Where an API that listens at this address is reached: of those that mean every interface, the loopback."""
-    try:
-        address = ipaddress.ip_address(bound)
-    except ValueError:
-        return bound
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "[::1]"
-    return str(address) if address.version == 4 else f"[{address}]"
 
 
 def _address(text: str) -> str:
@@ -103,7 +92,7 @@ class Command(ReportingCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         seed = secrets.token_hex(4) if options["seed"] is None else str(options["seed"])
-        url = options["url"] or f"http://{_host(settings.BIND)}:{settings.PORT}"
+        url = options["url"] or f"http://{own_address(settings.BIND)}:{settings.PORT}"
         plan = Plan(url, options["seconds"], options["think"], options["mix"], seed)
         looked_at = not options["json"] and self.stdout.isatty()
         try:
