@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test client docs diagrams check-consistency check-economy fuzz mutants bench lint audit lock clean
+.PHONY: help install up test client docs diagrams screenshots check-consistency check-economy fuzz mutants bench lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -81,6 +81,9 @@ docs: install ## build the docs as a site into .bcraftd/site (SERVE=1 shows it o
 
 diagrams: install ## draw the docs' sequence diagrams again (needs chromium and npm)
 	@$(BIN)/python docs/site/diagrams.py
+
+screenshots: install ## let bots play beside `make up` and take the pictures of docs/pictures (needs chromium; PORT as there)
+	@$(BIN)/python docs/site/screenshots.py
 
 clean: ## remove the servers' data, the environment and every cache (stop `make up` first)
 	@rm -rf .bcraftd .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -163,14 +163,22 @@ class BackupRunAdmin(ReadOnlyAdmin):
 class AuditTrailAdmin(ReadOnlyAdmin):
     """Who did what: every change that an operator made here."""
 
-    list_display = ["action_time", "user", "shown_action", "content_type", "object_repr", "shown_message"]
+    list_display = ["action_time", "user", "shown_action", "shown_kind", "shown_object", "shown_message"]
     list_display_links = ["action_time"]
     list_filter: Any = ["action_flag", ("content_type", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["user", "content_type"]
     search_fields = ["user__login__iexact", "object_repr__istartswith"]
     search_help_text = "An operator's whole login, or the beginning of what was changed"
-    fields = ["action_time", "user", "shown_action", "content_type", "object_repr", "shown_message"]
+    fields = ["action_time", "user", "shown_action", "shown_kind", "shown_object", "shown_message"]
     readonly_fields = fields
+
+    @display(description="kind")
+    def shown_kind(self, row: LogEntry) -> str:
+        return row.content_type.name if row.content_type else "-"
+
+    @display(description="of")
+    def shown_object(self, row: LogEntry) -> str:
+        return row.object_repr
 
     @display(description="action", label={"Added": "success", "Changed": "info", "Deleted": "danger"})
     def shown_action(self, row: LogEntry) -> str:

@@ -51,7 +51,11 @@ MENU: list[tuple[str, list[tuple[str, str, str]]]] = [
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """What unfold's sidebar shows. Everybody who gets in here may see every page but those of the cache."""
-    cache = [{"title": name, "icon": icon, "link": reverse(f"admin:{page}")} for name, page, icon in CACHE]
+    # One of these addresses begins with the other: unfold would take both for the page that is shown.
+    cache = [
+        {"title": name, "icon": icon, "link": link, "active": request.path == link}
+        for name, link, icon in ((name, reverse(f"admin:{page}"), icon) for name, page, icon in CACHE)
+    ]
     shown = [{"title": "Cache", "separator": True, "items": cache}]
     home: dict[str, Any] = {"items": [{"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}]}
     return [home, *(shown if request.user.has_perm("bcraftd.observe_cache") else [])] + [

@@ -30,6 +30,8 @@ TILES = (
     ("Trades", "market_trade", "market_trade"),
     ("Movements of items", "inventory_itemmovement", "inventory_itemmovement"),
 )
+# Sums that cost a scan: those of the newest audit.
+AUDITED = {"coins_held": "Coins of players", "items_held": "Items of players", "items_in_escrow": "Items on the market"}
 
 
 def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
@@ -51,13 +53,12 @@ def _tiles(newest: EconomyAudit | None) -> list[dict[str, Any]]:
         cursor.execute(_ESTIMATES, [[table for _, table, _ in TILES]])
         counted = dict(cursor.fetchall())
     tiles: list[dict[str, Any]] = [
-        {"name": name, "value": counted.get(table, 0), "link": reverse(f"admin:{page}_changelist"), "note": "about"}
+        {"name": name, "value": counted.get(table, 0), "link": reverse(f"admin:{page}_changelist"), "note": "estimated"}
         for name, table, page in TILES
     ]
-    for name in ("coins", "items"):
-        value = newest.totals.get(name) if newest else None
-        if value is not None:
-            tiles.append({"name": f"{name.capitalize()} in the world", "value": value, "note": "at the last audit"})
+    for total, name in AUDITED.items():
+        if newest and total in newest.totals:
+            tiles.append({"name": name, "value": newest.totals[total], "note": "at the last audit"})
     return tiles
 
 

@@ -202,6 +202,7 @@ def test_the_first_page_says_how_the_world_stands_in_few_queries(ada: Api, bob: 
     # No worker runs beside a test, and a task has failed.
     assert [row["name"] for row in page.context["troubles"]] == ["worker", "economy"]
     assert "No worker runs" in text
+    assert {tile["name"] for tile in page.context["tiles"]} >= {"Players", "Listings"}
     assert "a thing" in text
 
 

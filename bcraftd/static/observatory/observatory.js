@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const EVERY = 5000;
+  const FEWEST = 10;
   const COLOURS = ["#7c3aed", "#0891b2", "#d97706", "#16a34a", "#dc2626", "#64748b", "#ec4899", "#84cc16"];
   const root = document.getElementById("observatory");
   const drawn = new Map();
@@ -60,7 +61,19 @@
     });
   };
 
-  const points = (from) => JSON.parse(from.querySelector("#obs-charts").textContent);
+  // Minutes before anything was read are left out, but for a few.
+  const points = (from) => {
+    const found = JSON.parse(from.querySelector("#obs-charts").textContent);
+    if (!found.times) return found;
+    const read = (minute) => Object.values(found.reads).some((line) => line[minute] > 0);
+    const first = found.times.findIndex((_, minute) => read(minute));
+    const start = Math.max(0, Math.min(first < 0 ? Infinity : first - 1, found.times.length - FEWEST));
+    for (const name in found) {
+      if (name === "times") found.times = found.times.slice(start);
+      else for (const family in found[name]) found[name][family] = found[name][family].slice(start);
+    }
+    return found;
+  };
 
   const exchange = (page) => {
     for (const part of root.querySelectorAll("[data-live]")) {
