@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db.models import Model
 from django.utils import timezone
 
@@ -170,6 +171,15 @@ SERVICES: dict[str, Scenario] = {
         "Levels are read from PostgreSQL, but for the boards.",
     ),
     "accounts.password_change": makes(_change_password, "sessions"),
+    "accounts.player_open": keeps(
+        _of(
+            accounts.player_open,
+            login=lambda: "fay",
+            email=lambda: "fay@example.org",
+            hashed=lambda: make_password("correct horse battery"),
+        ),
+        "Nothing shows a player before there is one.",
+    ),
     "accounts.player_register": keeps(
         _of(
             accounts.player_register,

@@ -24,8 +24,11 @@ def test_the_login_is_accessible(visitor: Visitor) -> None:
     assert visitor.accessible() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(ada: Api, bob: Api, browser: Browser, site: str, scheme: Any) -> None:
+# In the dark nothing differs but the colours.
+@pytest.mark.parametrize(("scheme", "rules"), [("light", ()), ("dark", ("color-contrast",))])
+def test_every_page_is_accessible(
+    ada: Api, bob: Api, browser: Browser, site: str, scheme: Any, rules: tuple[str, ...]
+) -> None:
     populate(ada, bob)
     ada.get("/api/environment/current")
     admin()
@@ -39,5 +42,5 @@ def test_every_page_is_accessible(ada: Api, bob: Api, browser: Browser, site: st
         window.sign_in("Olga")
         for path in paths:
             window.see(path)
-            faults += window.accessible()
+            faults += window.accessible(*rules)
     assert not faults, "\n".join(sorted(set(faults)))

@@ -49,9 +49,10 @@ class Visitor:
     def text(self) -> str:
         return self.page.locator("body").inner_text()
 
-    def accessible(self) -> list[str]:
-        """What axe-core finds serious or critical on the page, a line for each place."""
-        found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
+    def accessible(self, *rules: str) -> list[str]:
+        """What axe-core finds serious or critical on the page, by all of its rules or these, a line for each place."""
+        options = {"runOnly": list(rules)} if rules else None
+        found: list[dict[str, Any]] = Axe().run(self.page, options=options).response["violations"]
         return [
             f"{self.page.url}: {rule['id']}: {node['target']} {node['html'][:220]}"
             for rule in found
