@@ -24,7 +24,7 @@ def setting() -> str:
     return str(redis.config_get(SETTING)[SETTING])
 
 
-def watch(act: Callable[[], object], *words: str, seconds: float = 2.5) -> str:
+def watch(act: Callable[[], object], *words: str, seconds: float = 1.5) -> str:
     """What the command prints that watches while something happens."""
     before = setting()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bcraftd.leveling import experience_for
 from bcraftd.population import names
 from bcraftd.population.goods import Drawn, Goods, Product, by_zipf
-from bcraftd.population.lives import LIFE, Draft, Terms, draw
+from bcraftd.population.lives import LIFE, SOON, Draft, Terms, draw
 from bcraftd.population.world import BATCH, Sizes
 
 LOG, PLANK, CROWN, NAIL = 1, 2, 3, 4
@@ -77,7 +77,7 @@ def test_every_listing_is_in_the_state_that_its_sales_and_its_age_make(size: tup
         assert (offer.status == "sold") == (offer.remaining == 0)
         assert (offer.closed is None) == (offer.status == "active")
         # Nothing is overdue, not even a few minutes later when the last batch is written.
-        assert (offer.status == "active") <= (offer.at + LIFE > 600)
+        assert (offer.status == "active") <= (offer.at + LIFE > SOON)
         assert offer.closed is None or offer.at <= offer.closed <= min(offer.at + LIFE, 0)
         assert draft.lives[offer.seller].born < offer.at
     returned = {each.of: each.quantity for each in draft.movements if each.reason == "escrow_return"}

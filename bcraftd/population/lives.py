@@ -23,6 +23,9 @@ OLDEST = 180 * DAY
 HISTORY = 60 * DAY
 # What was listed within so long of now is not about to run out while the world is still being made.
 FRESH = LIFE * 0.95
+# One that runs out within so many seconds has been taken back just now: the last batch is written minutes later, and
+# nothing of it is to be overdue then.
+SOON = 600.0
 # Pareto's exponents, of which Zipf's law is the ranks: of activity, of experience from before, of pieces.
 ACTIVITY = 1.2
 EXPERIENCE = 0.8
@@ -282,6 +285,8 @@ def _close(draft: Draft, place: int, offer: Offer) -> None:
         offer.status, offer.closed = "cancelled", offer.cancel_at
     elif offer.at + LIFE <= 0:
         offer.status, offer.closed = "expired", offer.at + LIFE
+    elif offer.at + LIFE <= SOON:
+        offer.status, offer.closed = "cancelled", 0.0
     else:
         return
     back = Movement(offer.closed, offer.seller, offer.resource_id, offer.remaining, "escrow_return", place)

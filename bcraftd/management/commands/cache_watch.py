@@ -1,9 +1,13 @@
 """manage.py cache_watch"""
 
 import json
+import signal
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -41,18 +45,17 @@ class Command(ReportingCommand):
         watched = _Watched(options["family"])
         is_live = self.stdout.isatty() and not options["json"] and not options["lines"]
         try:
-            with watching.events() as events:
+            with _told_to_end() as over, watching.events() as events:
+                until = takewhile(lambda _: not over.is_set() and (end is None or time.monotonic() < end), events)
                 if is_live:
-                    self._live(watched, events, end)
+                    self._live(watched, until)
                 else:
-                    self._quiet(watched, events, end, lines=options["lines"])
-        except KeyboardInterrupt:
-            pass
+                    self._quiet(watched, until, lines=options["lines"])
         except store.StoreDown as error:
             raise CommandError(f"Redis does not answer, or lets nobody change what it publishes: {error}") from None
         return {"seconds": round(time.monotonic() - began, 1), **watched.report()}
 
-    def _live(self, watched: "_Watched", events: Iterable[Event | None], end: float | None) -> None:
+    def _live(self, watched: "_Watched", events: Iterable[Event | None]) -> None:
         with Live(watched.tables(), console=self.console(), auto_refresh=False) as live:
             drawn = time.monotonic()
             for event in events:
@@ -60,22 +63,31 @@ class Command(ReportingCommand):
                 if time.monotonic() - drawn > REDRAW_SECONDS:
                     live.update(watched.tables(), refresh=True)
                     drawn = time.monotonic()
-                if end is not None and time.monotonic() >= end:
-                    return
 
-    def _quiet(self, watched: "_Watched", events: Iterable[Event | None], end: float | None, *, lines: bool) -> None:
+    def _quiet(self, watched: "_Watched", events: Iterable[Event | None], *, lines: bool) -> None:
         for event in events:
             if watched.add(event) and lines and event is not None:
                 line = {"at": rfc3339(event.at), "kind": event.kind, "family": event.family, "key": event.key}
                 self.stdout.write(json.dumps(line, ensure_ascii=False))
                 self.stdout.flush()
-            if end is not None and time.monotonic() >= end:
-                return
 
     def show(self, report: dict[str, Any]) -> None:
         for name, counts in report["families"].items():
             self.stdout.write(f"{name}: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS))
         self.stdout.write(f"{report['events']} events in {report['seconds']} s")
+
+
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and SIGTERM. Not by an exception, which might come just where Redis is being given back."""
+    over = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: over.set()) for number in numbers]
+    try:
+        yield over
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 class _Watched:
