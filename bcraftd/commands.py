@@ -3,7 +3,8 @@
 import argparse
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -22,18 +23,29 @@ class ReportingCommand(BaseCommand, ABC):
     A Refusal becomes a CommandError: its sentence on standard error and exit status 1.
     """
 
+    # What one waits for, shown beside a spinner for as long as `run` takes; "" for what is quick or shows more itself.
+    waiting = ""
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            report = self.run(**options)
+            with self._shown_to_work(options):
+                report = self.run(**options)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
         if options["json"]:
             self.stdout.write(json.dumps(report, cls=JSONEncoder, ensure_ascii=False))
         else:
             self.show(report)
+
+    def is_watched(self, options: Mapping[str, Any]) -> bool:
+        """Whether somebody sits at a terminal and looks on."""
+        return self.stdout.isatty() and not options["json"]
+
+    def _shown_to_work(self, options: Mapping[str, Any]) -> AbstractContextManager[object]:
+        return self.console().status(self.waiting) if self.waiting and self.is_watched(options) else nullcontext()
 
     def console(self) -> Console:
         """Where tables are printed."""

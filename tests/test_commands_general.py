@@ -1,29 +1,26 @@
 """What is the same for every manage.py command of ours: an example in its help, an exit status that tells the truth."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 from django.core.management import execute_from_command_line, get_commands, load_command_class
 
 from accounts.models import Player
 from bcraftd.commands import ReportingCommand
-from tests.programs import command, manage
+from tests.programs import ROOT, command, environment, manage
 from tests.support import Api
 
-OURS = [
-    "cache_flush",
-    "cache_keys",
-    "cache_stats",
-    "economy_audit",
-    "grant",
-    "leaderboard_refresh",
-    "listings_expire",
-    "populate",
-    "seed",
-    "simulate",
-]
+APPS = ("bcraftd", "accounts", "inventory", "market", "environment", "leaderboard")
+OURS = sorted(name for name, app in get_commands().items() if app in APPS)
 # Words without which a command is not understood.
 NEEDED = {
+    "backup": ["somewhere"],
+    "restore": ["somewhere"],
     "grant": ["ada"],
     "populate": ["--players", "1", "--listings", "0"],
     "simulate": ["--players", "1", "--seconds", "1"],
@@ -134,3 +131,40 @@ def test_what_needs_only_postgresql_works_without_redis(world: None, name: str) 
 
     assert done.returncode == 0, done.stderr
     assert isinstance(json.loads(done.stdout), dict)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["economy_audit"], "checks"),
+        (["cache_audit"], "keys"),
+        (["cache_keys"], "going through the keys"),
+        (["leaderboard_refresh"], "refreshing"),
+        (["populate", "--players", "2", "--listings", "0"], "players"),
+    ],
+)
+def test_what_takes_long_shows_that_it_works_where_somebody_looks_on(ada: Api, words: list[str], shown: str) -> None:
+    assert shown in _at_a_terminal(*words)
+    json.loads(_at_a_terminal(*words, "--json"))
+
+
+def _at_a_terminal(*words: str) -> str:
+    """What a command writes to a terminal, escape sequences included."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=environment(TERM="xterm", COLUMNS="120"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):
+        # Reading fails once nobody holds the other end.
+        while part := os.read(ours, 4096):
+            said += part
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    return said.decode()

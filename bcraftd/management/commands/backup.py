@@ -18,6 +18,8 @@ class Command(ReportingCommand):
         " docs/backups.md says how to get them back. Example: manage.py backup /var/backups/bcraftd"
     )
 
+    waiting = "dumping PostgreSQL, copying Redis"
+
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("directory", type=Path, metavar="DIR")

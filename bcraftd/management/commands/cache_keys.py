@@ -12,6 +12,8 @@ from bcraftd.commands import ReportingCommand
 class Command(ReportingCommand):
     help = "Lists live keys by family. Example: manage.py cache_keys --family market"
 
+    waiting = "going through the keys"
+
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(

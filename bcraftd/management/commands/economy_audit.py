@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import OperationalError
+from rich.progress import Progress
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -27,7 +28,9 @@ class Command(ReportingCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         try:
-            report = economy.audit()
+            with Progress(console=self.console(), transient=True, disable=not self.is_watched(options)) as progress:
+                checks = progress.add_task("checks", total=len(economy.declared()))
+                report = economy.audit(lambda: progress.advance(checks))
             economy.record(report)
         except OperationalError as error:
             raise CommandError(f"PostgreSQL does not answer: {error}") from None

@@ -11,6 +11,8 @@ class Command(ReportingCommand):
         "Refreshes the leaderboard now, after a refresh that is running. Example: manage.py leaderboard_refresh --json"
     )
 
+    waiting = "refreshing"
+
     def run(self, **options: Any) -> dict[str, Any]:
         refreshed = leaderboard_refresh(wait=True)
         assert refreshed is not None
