@@ -14,7 +14,8 @@ RATE_LIMITS = "rate_limits"
 ACTIVITY = "activity"
 SESSIONS = "sessions"
 
-# Not caches: a flush of these forgets who is signed in, who has asked how often, and what is yet to be written.
+# Not caches: a flush of these has everybody's session read anew, and forgets who has asked how often and what is yet
+# to be written.
 KEPT = (SESSIONS, RATE_LIMITS, ACTIVITY)
 
 _BATCH = 500
