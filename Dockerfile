@@ -45,7 +45,7 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", \
     "import os, urllib.request as u; host = os.environ.get('ALLOWED_HOSTS', '').split(',')[0].strip().lstrip('*.') or 'localhost'; u.urlopen(u.Request('http://127.0.0.1:8000/healthz', headers={'Host': host}), timeout=4)"]
 
-# Sixteen threads a process, because each holds a connection to PostgreSQL, which allows 100 in all.
+# Four threads a process, because each holds a connection to PostgreSQL, which allows 100 in all.
 # The workers share their metrics through files: a new folder at each start, so that no dead process is counted, under /tmp,
 # which is memory where the container is read-only.
 CMD ["sh", "-euc", "PROMETHEUS_MULTIPROC_DIR=$(mktemp -d); export PROMETHEUS_MULTIPROC_DIR; exec granian --interface wsgi --host 0.0.0.0 --port 8000 --no-ws --workers \"${WEB_WORKERS:-2}\" --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 20 bcraftd.wsgi:application"]

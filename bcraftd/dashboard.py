@@ -14,7 +14,7 @@ from bcraftd.models import EconomyAudit
 # What an operator can do something about from here; the rest is the doctor's to say at a terminal.
 CHECKS = [
     Check("redis", server.redis),
-    Check("outbox", server.outbox),
+    Check("outbox", server.waiting),
     Check("worker", work.worker, ("redis",)),
     Check("schedules", work.schedule_table),
     Check("tasks", work.tasks),

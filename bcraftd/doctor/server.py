@@ -7,10 +7,9 @@ from typing import Any
 from django.utils import timezone
 from redis.exceptions import AuthenticationError, BusyLoadingError, TimeoutError
 
-from bcraftd.cache import families, stats, store
+from bcraftd.cache import families, outbox, stats, store
 from bcraftd.doctor import Finding, fault, ok, warning
 from bcraftd.doctor.database import judged
-from bcraftd.models import OutboxRow
 
 WANTED_VERSION = (7, 2)
 MEMORY_WARNING = 0.9
@@ -177,13 +176,13 @@ def breaker() -> Finding:
     return ok("No process had to do without Redis lately.")
 
 
-def outbox() -> Finding:
+def waiting() -> Finding:
     """Whether drops wait for it."""
-    oldest = OutboxRow.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    oldest = outbox.oldest()
     if oldest is None:
         return ok("No drop waits.")
     waited = (timezone.now() - oldest).total_seconds()
-    said = f"{OutboxRow.objects.count()} rows wait, the oldest for {waited:.0f} s."
+    said = f"{outbox.depth()} rows wait, the oldest for {waited:.0f} s."
     mend = "A running API or worker takes them as soon as Redis answers: start one, or look at why it does not."
     judge: Callable[[str, str], Finding] = fault if waited > OUTBOX_FAULT else warning
     return judge(said, mend) if waited > OUTBOX_WARNING else ok(said)

@@ -25,7 +25,7 @@ CHECKS = [
     Check("breaker", server.breaker, _REDIS),
     Check("hit rate", server.hit_rate, _REDIS),
     Check("refused fills", server.refused_fills, _REDIS),
-    Check("outbox", server.outbox, _TABLES),
+    Check("outbox", server.waiting, _TABLES),
     Check("worker", work.worker, _REDIS),
     Check("schedules", work.schedule_table, _TABLES),
     Check("tasks", work.tasks, _TABLES),

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 from django_q.status import Stat
@@ -10,6 +9,7 @@ from django_q.status import Stat
 from bcraftd import operations, schedules
 from bcraftd.doctor import Finding, fault, ok, warning
 from bcraftd.models import BackupRun, EconomyAudit
+from leaderboard import selectors
 
 START = "Start one: `manage.py qcluster` (`docker compose up -d worker`, or `make up`)."
 # Twice its schedule and a little.
@@ -82,14 +82,12 @@ def economy() -> Finding:
 
 def leaderboard() -> Finding:
     """How old the board is."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT as_of FROM mv_leaderboard LIMIT 1")
-        row = cursor.fetchone()
-    if row is None:
+    as_of = selectors.board_as_of()
+    if as_of is None:
         return ok("Nobody is on it yet.")
-    if timezone.now() - row[0] > BOARD_OLD:
-        return warning(f"It is of {row[0]:%Y-%m-%d %H:%M} UTC.", "manage.py leaderboard_refresh")
-    return ok(f"It is of {row[0]:%H:%M} UTC.")
+    if timezone.now() - as_of > BOARD_OLD:
+        return warning(f"It is of {as_of:%Y-%m-%d %H:%M} UTC.", "manage.py leaderboard_refresh")
+    return ok(f"It is of {as_of:%H:%M} UTC.")
 
 
 def backups() -> Finding:

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Min
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Task
 
 from bcraftd import operations
-from bcraftd.cache import families, looking, stats, store
-from bcraftd.models import EconomyAudit, OutboxRow
+from bcraftd.cache import families, looking, outbox, stats, store
+from bcraftd.models import EconomyAudit
 
 WINDOW_SECONDS = 300
 CHART_SECONDS = 3600
@@ -142,9 +141,8 @@ def _scaled(value: float | None, scale: float) -> float | None:
 
 def _outbox() -> Row:
     depths = families.outbox_depths()
-    oldest = OutboxRow.objects.aggregate(oldest=Min("created_at"))["oldest"]
     waiting = {name: depth for name, depth in (depths or {}).items() if depth}
-    return {"families": waiting, "keys": sum(waiting.values()), "oldest": oldest}
+    return {"families": waiting, "keys": sum(waiting.values()), "oldest": outbox.oldest()}
 
 
 def _schedules() -> list[Row]:

@@ -35,7 +35,7 @@ class Command(ReportingCommand):
     def run(self, **options: Any) -> dict[str, Any]:
         chosen = [options["family"]] if options["family"] else families.names()
         try:
-            with self._progress(chosen, shown=not options["json"] and self.stdout.isatty()) as done:
+            with self._progress(chosen, shown=self.is_watched(options)) as done:
                 found = audit.run(chosen, repair=options["repair"], done=done)
         except store.StoreDown as error:
             raise CommandError(f"Redis does not answer: {error}") from None

@@ -43,7 +43,7 @@ class Command(ReportingCommand):
         began = time.monotonic()
         end = began + options["seconds"] if options["seconds"] is not None else None
         watched = _Watched(options["family"])
-        is_live = self.stdout.isatty() and not options["json"] and not options["lines"]
+        is_live = self.is_watched(options) and not options["lines"]
         try:
             with _told_to_end() as over, watching.events() as events:
                 until = takewhile(lambda _: not over.is_set() and (end is None or time.monotonic() < end), events)

@@ -32,7 +32,7 @@ class Command(ReportingCommand):
         began = time.monotonic()
         players, listings = options["players"], options["listings"]
         try:
-            with self._progress(players + listings, shown=not options["json"] and self.stdout.isatty()) as done:
+            with self._progress(players + listings, shown=self.is_watched(options)) as done:
                 populate(
                     players=players, listings=listings, seed=options["seed"], password=options["password"], done=done
                 )

@@ -94,7 +94,7 @@ class Command(ReportingCommand):
         seed = secrets.token_hex(4) if options["seed"] is None else str(options["seed"])
         url = options["url"] or f"http://{own_address(settings.BIND)}:{settings.PORT}"
         plan = Plan(url, options["seconds"], options["think"], options["mix"], seed)
-        looked_at = not options["json"] and self.stdout.isatty()
+        looked_at = self.is_watched(options)
         try:
             look(url)
         except Unreachable as error:
