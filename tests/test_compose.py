@@ -32,7 +32,10 @@ OURS = ("api", "worker", "migrate", "backup")
 
 # Read only outside containers: inside, the API's port and the address of Redis are fixed, and tracebacks
 # have no place where others can reach them.
-OUTSIDE_CONTAINERS = {"DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD"}
+OUTSIDE_CONTAINERS = {
+    "DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD",
+    "DATABASE_POOLED",
+}  # fmt: skip
 
 
 def _settings() -> dict[str, str | None]:
