@@ -159,6 +159,7 @@ def _redis_url() -> str:
 REDIS_URL = _redis_url()
 # Where Sentinels watch over it. Every process then asks PostgreSQL which Redis counts: bcraftd/cache/term.py.
 REDIS_SERVICE = redisplace.service(REDIS_URL)
+REDIS_SENTINEL_PASSWORD = env.text("REDIS_SENTINEL_PASSWORD")
 # Seconds that any call to Redis may take before the request goes on without it.
 REDIS_TIMEOUT = env.seconds("REDIS_TIMEOUT", 0.1)
 
@@ -185,7 +186,7 @@ if REDIS_SERVICE:
             "socket_timeout": REDIS_TIMEOUT,
             "socket_connect_timeout": REDIS_TIMEOUT,
             "retry": Retry(NoBackoff(), 0),
-            "password": env.text("REDIS_SENTINEL_PASSWORD") or None,
+            "password": REDIS_SENTINEL_PASSWORD or None,
         },
         "USERNAME": REDIS_SERVICE.username or None,
         "PASSWORD": REDIS_SERVICE.password or None,
@@ -407,7 +408,7 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 # Every how many answers of the express lane leave a line; 0: none does. A line takes half as long as the answer does.
 LOG_HITS = env.number("LOG_HITS", 0)
-_passwords = [str(_database.get("PASSWORD") or ""), redisplace.password_of(REDIS_URL)]
+_passwords = [str(_database.get("PASSWORD") or ""), redisplace.password_of(REDIS_URL), REDIS_SENTINEL_PASSWORD]
 _shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,

@@ -1,11 +1,13 @@
 """Redis under Sentinel: the primary dies while players play, and nobody reads anything old or gets an error."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.drill.namespaces import Network
 from tests.drill.players import playing
 from tests.drill.stage import Stage
 
@@ -24,6 +26,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stage.stop()
 
 
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder with a short name that PostgreSQL's own account may write to."""
+    with tempfile.TemporaryDirectory(prefix="bc") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
 def test_the_primary_dies_under_load_and_nobody_is_told_anything_old(stage: Stage) -> None:
     with playing(stage.instances) as record:
         time.sleep(5)
@@ -36,3 +46,34 @@ def test_the_primary_dies_under_load_and_nobody_is_told_anything_old(stage: Stag
     assert record.stale == []
     assert record.lost == []
     assert took < record.normal_after(calm) < NORMAL_WITHIN, "normal again, and not before there was a primary"
+
+
+def test_a_split_of_the_old_primary_serves_nothing_old(tmp_path: Path, sockets: Path) -> None:
+    """The primary, an instance of the API and a sentinel on one side, everything else on the other. Both instances
+    reach PostgreSQL, and the players reach both."""
+    with Network() as network:
+        left, right = network.places()
+        # Sockets in the file system pass between network namespaces.
+        places = [left, right, left, right, right]
+        stage = Stage(tmp_path, places=places, hosts=[left, right], sockets=sockets)
+        try:
+            stage.start()
+            with playing(stage.instances) as record:
+                time.sleep(5)
+                network.split()
+                stage.cluster.wait_for_primary(stage.cluster.second)
+                promoted = record.now
+                time.sleep(NORMAL_WITHIN)
+                with stage.cluster.first.client() as old:
+                    assert old.info("replication")["role"] == "master", "it does not know"
+                network.heal()
+                healed = record.now
+                time.sleep(NORMAL_WITHIN)
+        finally:
+            stage.stop()
+    assert (record.failed, record.stale, record.lost) == ([], [], [])
+    # Until the new one counts, the old one does: what the others could not drop there, the instance beside it drops.
+    split = [(instance, cache) for at, instance, cache in record.outcomes if promoted + 6 < at < healed]
+    assert {cache for instance, cache in split if instance == 0} == {"BYPASS"}, "what is beside the old primary is past"
+    assert {cache for instance, cache in split if instance == 1} == {"HIT", "MISS"}, "the new one is used"
+    assert record.normal_after(healed) < NORMAL_WITHIN

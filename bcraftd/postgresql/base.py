@@ -72,7 +72,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         """Where a pooler gives each transaction another connection, a transaction begins with what the connection would
         have been told at its start."""
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
         if autocommit or not settings.DATABASE_POOLED:
             return
         try:

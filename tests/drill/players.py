@@ -23,20 +23,25 @@ PAUSE = 0.02
 @dataclass
 class Record:
     """What all players saw. failed: seconds since the start of each 5xx or broken connection. slow: the longest
-    answer, in seconds. bypassed: when reads came from PostgreSQL instead of Redis."""
+    answer, in seconds. outcomes: when each inventory was read, from which instance, and its X-Cache."""
 
     began: float = field(default_factory=time.monotonic)
     requests: int = 0
     failed: list[tuple[float, str]] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    bypassed: list[float] = field(default_factory=list)
+    outcomes: list[tuple[float, int, str]] = field(default_factory=list)
     slowest: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def now(self) -> float:
         return time.monotonic() - self.began
+
+    @property
+    def bypassed(self) -> list[float]:
+        """When reads came from PostgreSQL past Redis."""
+        return [at for at, _, cache in self.outcomes if cache == "BYPASS"]
 
     def normal_after(self, moment: float) -> float:
         """Seconds from a moment until the last failure or read past Redis."""
@@ -111,8 +116,7 @@ class Player:
         found = {row["resource_id"]: row["quantity"] for row in body["inventory"]}
         record = self.record
         with record.lock:
-            if cache == "BYPASS":
-                record.bypassed.append(record.now)
+            record.outcomes.append((record.now, instance, cache))
             if any(found.get(each, 0) != quantity for each, quantity in self.sure.items()):
                 record.stale.append(f"{record.now:.2f} s, {cache}: {found} where {self.sure} was answered")
 

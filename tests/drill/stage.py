@@ -5,6 +5,7 @@ import subprocess
 import sys
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bcraftd.embedded.postgres import PostgresServer
 from bcraftd.embedded.process import Child, Deadline, ServerError, free_port
@@ -16,20 +17,26 @@ READY_SECONDS = 90.0
 
 
 class Stage:
-    """`places` are those of the Redis cluster's five processes, `hosts` of the instances of the API."""
+    """`places` are those of the Redis cluster's five processes, `hosts` of the instances of the API, `sockets` is a
+    folder through which instances on another network reach PostgreSQL."""
 
-    def __init__(self, folder: Path, *, places: list[Place] | None = None, hosts: list[Place] | None = None) -> None:
-        self.folder = folder
-        self.postgres = PostgresServer(folder / "postgres", durable=False)
+    def __init__(
+        self, folder: Path, *, places: list[Place] | None = None, hosts: list[Place] | None = None,
+        sockets: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.folder, self.sockets = folder, sockets
+        self.postgres = PostgresServer(folder / "postgres", durable=False, sockets=sockets)
         self.cluster = Cluster(folder / "redis", places)
         self.hosts = hosts or [Place(), Place()]
+        # What the processes of ours connect to, once it is another than PostgreSQL itself.
+        self.database_url = ""
         self.instances: list[str] = []
         self._children: list[Child] = []
 
     def environment(self, **other: str) -> dict[str, str]:
         """What our processes run with."""
-        urls = {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.cluster.url, "REDIS_TIMEOUT": "0.3"}
-        return {**os.environ, **SETTINGS, "ALLOWED_HOSTS": "localhost", **urls, **other}
+        urls = {"DATABASE_URL": self.database_url or self.postgres.url, "REDIS_URL": self.cluster.url}
+        return {**os.environ, **SETTINGS, "REDIS_TIMEOUT": "0.3", "ALLOWED_HOSTS": "localhost", **urls, **other}
 
     def manage(self, *words: str, **other: str) -> "subprocess.CompletedProcess[str]":
         """A command of manage.py on the stage's servers."""
@@ -38,14 +45,22 @@ class Stage:
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
-    def start(self, **settings: str) -> None:
+    def start(self) -> None:
         """Starts everything; returns when each instance can serve. Raises ServerError."""
+        self.start_servers()
+        self.serve()
+
+    def start_servers(self) -> None:
+        """PostgreSQL, with the game's tables, and Redis."""
         self.postgres.start()
         self.cluster.start()
         for words in (["migrate", "--verbosity", "0"], ["seed"]):
             done = self.manage(*words)
             if done.returncode != 0:
                 raise ServerError(f"manage.py {words[0]} failed:\n{done.stderr}")
+
+    def serve(self, **settings: str) -> None:
+        """The instances."""
         for number, host in enumerate(self.hosts):
             self._serve(number, host, settings)
         for number, url in enumerate(self.instances):
@@ -53,6 +68,14 @@ class Stage:
 
     def _serve(self, number: int, host: Place, settings: dict[str, str]) -> None:
         port = free_port()
+        if host.prefix:
+            parts = urlsplit(self.postgres.url)
+            login = parts.netloc.rpartition("@")[0]
+            netloc = f"{login}@:{self.postgres.port}"
+            settings = {
+                "DATABASE_URL": parts._replace(netloc=netloc, query=f"host={self.sockets}").geturl(),
+                **settings,
+            }
         child = Child(
             f"instance {number}",
             [*host.prefix, sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host.address,
