@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.sentinel import MasterNotFoundError
 
+from bcraftd.cache.sentinel import Majority
+from tests.drill.cluster import SERVICE
 from tests.drill.namespaces import Network
 from tests.drill.players import playing
 from tests.drill.stage import Stage
@@ -46,6 +49,20 @@ def test_the_primary_dies_under_load_and_nobody_is_told_anything_old(stage: Stag
     assert record.stale == []
     assert record.lost == []
     assert took < record.normal_after(calm) < NORMAL_WITHIN, "normal again, and not before there was a primary"
+
+
+def test_a_primary_is_whom_most_of_the_sentinels_name(stage: Stage) -> None:
+    asked = {"sentinel_kwargs": {"socket_timeout": 2, "socket_connect_timeout": 2}}
+    alive = [(node.place.address, node.port) for node in stage.cluster.sentinels]
+    second = stage.cluster.second
+    assert Majority(alive, **asked).discover_master(SERVICE) == (second.place.address, second.port)
+    silent = ("127.0.0.1", 1)
+    one_is_silent = Majority([silent, *alive[:2]], **asked)
+    assert one_is_silent.discover_master(SERVICE) == (second.place.address, second.port)
+    with pytest.raises(MasterNotFoundError):
+        Majority([silent, silent, alive[0]], **asked).discover_master(SERVICE)
+    with pytest.raises(MasterNotFoundError):
+        Majority(alive, **asked).discover_master("another")
 
 
 def test_a_split_of_the_old_primary_serves_nothing_old(tmp_path: Path, sockets: Path) -> None:
