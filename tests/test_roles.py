@@ -145,7 +145,8 @@ def test_an_answer_that_has_begun_is_finished(ada: Api, tmp_path: Path) -> None:
     with instance(tmp_path, DRAIN_SECONDS="0") as one, ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             Listing.objects.select_for_update().get(pk=listing)
-            answer = other.submit(ask, one.port, "DELETE", f"/api/market/listings/{listing}", str(ada.token))
+            cancel = f"/api/market/listings/{listing}/cancel"
+            answer = other.submit(ask, one.port, "POST", cancel, str(ada.token))
             wait_until(waits, "the request waits for the row")
             one.tell()
             wait_until(lambda: refuses(one.port), "nobody else is let in")
