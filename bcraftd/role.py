@@ -58,7 +58,7 @@ class Instance:
             if signal.getsignal(number) != signal.SIG_IGN:  # as under `nohup`
                 signal.signal(number, self._told_to_stop)
         # In a group of its own: Ctrl-C at a terminal goes to a whole group, and would end the server before it drains.
-        self._server = subprocess.Popen(self._command, env=self._environment, process_group=0)
+        self._server = subprocess.Popen(self._command, env=self._environment, process_group=0)  # noqa: S603 - our own words
         try:
             code = self._server.wait()
         finally:
