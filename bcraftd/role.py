@@ -105,7 +105,8 @@ def api() -> int:
 
 def worker() -> int:
     """Become the cluster that works in the background: its signals are for it alone, and nobody is in between."""
-    os.execv(sys.executable, [sys.executable, str(ROOT / "manage.py"), "qcluster"])  # noqa: S606 - no shell # nosec B606
+    command = [sys.executable, str(ROOT / "manage.py"), "qcluster"]
+    os.execv(command[0], command)  # noqa: S606 - no shell, as it would take the signals instead # nosec B606
 
 
 def migrate() -> int:

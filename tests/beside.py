@@ -6,6 +6,7 @@ the same, where it says why the version before does not mind: `bcraftd.migrating
 ways. No database is needed. Run as `python -m tests.beside`.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -196,6 +197,7 @@ def since(released: Mapping[str, str]) -> tuple[list[Migration], ProjectState]:
 
 def main() -> int:
     """Say what is refused; returns the exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bcraftd.settings")
     django.setup()
     found = refused(*since(RELEASED))
     for line in found:

@@ -26,8 +26,8 @@ AUDITED = compiler.Trigger(
 def released() -> ProjectState:
     """What the version before knows: two tables, and a view that is no table."""
     state = ProjectState()
-    key = ("id", models.BigAutoField(primary_key=True))
-    stall = [
+    key: tuple[str, Any] = ("id", models.BigAutoField(primary_key=True))
+    stall: list[tuple[str, Any]] = [
         key,
         ("price", models.IntegerField()),
         ("town", models.CharField(max_length=20)),
@@ -41,9 +41,8 @@ def released() -> ProjectState:
 
 
 def refusals(*operations: Operation) -> list[str]:
-    migration = Migration("0002_made_up", "game")
-    migration.operations = list(operations)
-    return beside.refused([migration], released())
+    made_up = type("Made", (Migration,), {"operations": operations})
+    return beside.refused([made_up("0002_made_up", "game")], released())
 
 
 def adds(field: Any, name: str = "colour") -> Operation:
@@ -122,7 +121,7 @@ def test_a_trigger_that_goes_is_refused_too() -> None:
     assert beside.TRIGGER in line
 
 
-HARMLESS = {
+HARMLESS: dict[str, list[Operation]] = {
     "a new table, whatever happens to it": [
         migrations.CreateModel(
             "Boat", [("id", models.BigAutoField(primary_key=True)), ("crew", models.IntegerField())]
