@@ -34,6 +34,9 @@ DEBUG = env.flag("DEBUG", False)
 BIND = env.text("BIND", "127.0.0.1")
 PORT = env.number("PORT", 8000, 1, 65535)
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
+# Seconds that an instance told to stop goes on answering while it says that it is not ready: ten times what a load
+# balancer takes that asks every half second.
+DRAIN_SECONDS = env.number("DRAIN_SECONDS", 5, 0, 600)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("METRICS_TOKEN")
