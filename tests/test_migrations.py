@@ -6,6 +6,7 @@ import pytest
 from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, CreateExtension
 from django.db import migrations, models
 from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState, ProjectState
 from pgtrigger import compiler
@@ -21,6 +22,9 @@ AUDITED = compiler.Trigger(
     name="audited", sql=compiler.UpsertTriggerSql(func="RETURN NULL;", hash="x", operation="UPDATE", pgid="p",
                                                   table="game_stall", when="AFTER"),
 )  # fmt: skip
+
+# As if everything there is had been released.
+NEWEST = {app: name for app, name in MigrationLoader(None).graph.leaf_nodes() if app in beside.RELEASED}
 
 
 def released() -> ProjectState:
@@ -179,14 +183,14 @@ def test_what_is_refused_is_said_and_fails(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_only_what_came_after_the_release_is_looked_at() -> None:
-    plan, state = beside.since({**beside.RELEASED, "market": "0004_buy"})
+    plan, state = beside.since({**NEWEST, "market": "0004_buy"})
 
     assert [str(migration) for migration in plan] == ["market.0005_moves", "market.0006_listing_active_made"]
     assert ("market", "listing") in state.models
 
 
 def test_an_app_that_no_release_has_is_new_as_a_whole() -> None:
-    without = {app: name for app, name in beside.RELEASED.items() if app != "leaderboard"}
+    without = {app: name for app, name in NEWEST.items() if app != "leaderboard"}
 
     plan, state = beside.since(without)
 
