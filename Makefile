@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test client docs diagrams screenshots check-consistency check-economy fuzz mutants bench lint audit lock clean
+.PHONY: help install up test client docs diagrams screenshots check-consistency check-economy drill fuzz mutants bench lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,6 +35,9 @@ check-consistency: install ## look for stale reads under kills and failures (SEC
 OPERATIONS := 100000
 check-economy: install ## play, kill PostgreSQL and workers, and count every coin and item (OPERATIONS=100000 SEED=7)
 	@$(BIN)/python -m tests.economy --operations $(OPERATIONS) $(if $(SEED),--seed $(SEED))
+
+drill: install ## break Redis, its network and more under load, and print what the players saw (needs root and pgbouncer)
+	@$(BIN)/python -m tests.drill
 
 CASES := 100000
 fuzz: install ## bad values in every place of every call, by the trap table and schemathesis (CASES=100000 SEED=7)

@@ -66,7 +66,7 @@ class Node:
         return redis.Redis(
             host=self.place.address,
             port=self.port,
-            password=self.password,
+            password=self.password or None,
             socket_timeout=2,
             socket_connect_timeout=2,
             retry=Retry(NoBackoff(), 0),
@@ -82,6 +82,8 @@ class Cluster:
         names = ("first", "second", "sentinel-1", "sentinel-2", "sentinel-3")
         nodes = [Node(folder / name, place, self.password) for name, place in zip(names, found, strict=True)]
         self.first, self.second, *self.sentinels = nodes
+        for sentinel in self.sentinels:
+            sentinel.password = ""
 
     @property
     def url(self) -> str:
@@ -131,6 +133,24 @@ class Cluster:
                 if client.info("replication")["role"] == "master":
                     return time.monotonic() - began
         raise ServerError("no failover:\n" + self.sentinels[-1].child.tail())
+
+    def wait_for_replica(self, node: Node, seconds: float = 30) -> None:
+        """Returns once this server has all that the other has. Raises ServerError."""
+        for _ in Deadline(seconds).ticks(0.1):
+            with suppress(redis.ConnectionError), node.client() as client:
+                state = client.info("replication")
+                if state["role"] == "slave" and state["master_link_status"] == "up":
+                    return
+        raise ServerError("it did not become a replica:\n" + self.sentinels[-1].child.tail())
+
+    def hand_over(self, node: Node) -> None:
+        """As an operator does it: a sentinel is told to promote the replica, and the primary still lives."""
+        for _ in Deadline(60).ticks(1):
+            with self.sentinels[-1].client() as client, suppress(redis.ResponseError):
+                # Refused for a while after the failover before, and while it does not know of the replica.
+                client.sentinel_failover(SERVICE)
+                break
+        self.wait_for_primary(node)
 
     def stop(self) -> None:
         for node in (*self.sentinels, self.second, self.first):

@@ -43,9 +43,12 @@ class Record:
         """When reads came from PostgreSQL past Redis."""
         return [at for at, _, cache in self.outcomes if cache == "BYPASS"]
 
-    def normal_after(self, moment: float) -> float:
-        """Seconds from a moment until the last failure or read past Redis."""
-        return max([0.0, *(at - moment for at in [*self.bypassed, *(at for at, _ in self.failed)])])
+    def normal_after(self, moment: float, *, but: int | None = None) -> float:
+        """Seconds from the first failure or read past Redis after a moment to the last one; `but` is an instance that
+        does not count."""
+        past = [at for at, instance, cache in self.outcomes if cache == "BYPASS" and instance != but]
+        odd = [at for at in [*past, *(at for at, _ in self.failed)] if at >= moment]
+        return max(odd) - min(odd) if odd else 0.0
 
 
 class Player:

@@ -1,0 +1,122 @@
+"""`make drill`: each fault under load, and a table of what the players saw."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.drill.namespaces import Network
+from tests.drill.players import Record, playing
+from tests.drill.pooler import Pooler
+from tests.drill.stage import Stage
+
+# Seconds of calm before a fault, and of looking on after it.
+BEFORE, AFTER = 5.0, 12.0
+COLUMNS = ("fault", "requests", "5xx", "stale reads", "lost writes", "time to normal")
+
+
+@dataclass
+class Row:
+    """What one fault did. normal: seconds from the first failure or read past Redis to the last."""
+
+    fault: str
+    record: Record
+    normal: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        seen = self.record
+        counts = (seen.requests, len(seen.failed), len(seen.stale), len(seen.lost))
+        return (self.fault, *map(str, counts), f"{self.normal:.1f} s")
+
+
+@contextmanager
+def folders() -> Iterator[tuple[Path, Path]]:
+    """One for everything, and one with a short name for PostgreSQL's socket; other accounts get into both."""
+    with tempfile.TemporaryDirectory(prefix="drill-") as folder, tempfile.TemporaryDirectory(prefix="bc") as sockets:
+        Path(folder).chmod(0o755)
+        Path(sockets).chmod(0o777)
+        yield Path(folder), Path(sockets)
+
+
+def struck(stage: Stage, name: str, fault: Callable[[], object], *, cut_off: int | None = None) -> Row:
+    """Plays before, during and after a fault.
+
+    cut_off: an instance that is not normal as long as the fault lasts, by design.
+    """
+    with playing(stage.instances) as record:
+        time.sleep(BEFORE)
+        began = record.now
+        fault()
+        time.sleep(AFTER)
+    return Row(name, record, record.normal_after(began, but=cut_off))
+
+
+def on_one_host(folder: Path, sockets: Path) -> Iterator[Row]:
+    """Faults of processes, with pgbouncer between the API and PostgreSQL."""
+    stage = Stage(folder)
+    pooler: Pooler | None = None
+    try:
+        stage.start_servers()
+        pooler = Pooler(folder / "pooler", stage.postgres.url, size=8)
+        pooler.start()
+        stage.database_url = pooler.url
+        stage.serve(DATABASE_POOLED="true")
+        first, second = stage.cluster.first, stage.cluster.second
+        yield struck(stage, "Redis: the primary is killed", first.kill)
+        # It comes back as the replica of the other, and is to be the primary again.
+        stage.cluster.restart(first)
+        stage.cluster.wait_for_replica(first)
+        yield struck(stage, "Redis: a handover", lambda: stage.cluster.hand_over(first))
+        yield struck(stage, "Redis: the replica is killed", second.kill)
+        yield struck(stage, "one sentinel is killed", stage.cluster.sentinels[0].kill)
+        audit = stage.manage("economy_audit", DATABASE_POOLED="true")
+        assert audit.returncode == 0, audit.stdout
+    finally:
+        if pooler is not None:
+            pooler.stop()
+        stage.stop()
+
+
+def on_two_hosts(folder: Path, sockets: Path) -> Iterator[Row]:
+    """A split between hosts: the primary, a sentinel and an instance here, everything else there."""
+    with Network() as network:
+        left, right = network.places()
+        stage = Stage(folder, places=[left, right, left, right, right], hosts=[left, right], sockets=sockets)
+        try:
+            stage.start()
+
+            def split() -> None:
+                network.split()
+                stage.cluster.wait_for_primary(stage.cluster.second)
+
+            yield struck(stage, "network: the primary's side is split off (*)", split, cut_off=0)
+            yield struck(stage, "network: the split is over", network.heal)
+        finally:
+            stage.stop()
+
+
+def main() -> int:
+    """Prints the table; returns 1 where a row is not as it must be."""
+    rows = []
+    for play in (on_one_host, on_two_hosts):
+        with folders() as places:
+            for row in play(*places):
+                sys.stderr.write(f"{row.fault}: done\n")
+                rows.append(row)
+    table = [COLUMNS, *(row.cells for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(COLUMNS))]
+    for line in table:
+        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
+    sys.stdout.write("(*) the side of most sentinels; the other one is served by PostgreSQL until the split is over\n")
+    bad = [each for row in rows for each in (*row.record.failed, *row.record.stale, *row.record.lost)]
+    for each in bad[:20]:
+        sys.stdout.write(f"{each}\n")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
