@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from email.message import Message
 from pathlib import Path
@@ -223,6 +224,14 @@ def test_sentinels_promote_the_replica_and_the_former_primary_comes_back_as_one(
             watched.start(f"sentinel-{number}")
         wait_until(watched.whole, "the Sentinels know each other again")
         assert watched.primary() == "redis-2"
+
+        # Without any of them, the primary learns from its replica that it is one.
+        for number in (1, 2, 3):
+            watched.children[f"sentinel-{number}"].stop()
+        watched.children["redis-2"].stop()
+        watched.start("redis-2")
+        wait_until(lambda: watched.role("redis-2") == "master", "redis-2 is the primary again")
+        wait_until(lambda: watched.follows("redis-1"), "redis-1 follows it again")
     assert watched.untouched()
 
 
@@ -441,6 +450,18 @@ def test_a_commit_is_on_both_servers_and_the_standby_is_promoted_by_hand(replica
     )
     ask("pgbouncer", "INSERT INTO kept VALUES (4)")
     wait_until(lambda: ask("postgres-primary", "SELECT count(*) FROM kept") == [(3,)], "it follows")
+
+    # They change places: who asks meanwhile waits, and gets an answer.
+    replicated.children["pgbouncer"].send(signal.SIGUSR1)
+    with ThreadPoolExecutor(1) as other:
+        # The pooler pauses when the last transaction has ended, and takes no new one.
+        waiting = other.submit(ask, "pgbouncer", "INSERT INTO kept VALUES (5) RETURNING number", connect_timeout=20)
+        replicated.children["postgres-replica"].stop()
+        replicated.pg_ctl("postgres-primary", "promote", "--wait")
+        replicated.point_pooler_at("postgres-primary")
+        replicated.children["pgbouncer"].send(signal.SIGUSR2)
+        assert waiting.result(30) == [(5,)]
+    assert ask("postgres-primary", "SELECT count(*) FROM kept") == [(4,)]
 
 
 # --- HAProxy ----------------------------------------------------------------------------------------------

@@ -12,25 +12,31 @@ role=$1 self=$2
 ask() { # password, host, port, command...
     password=$1 host=$2 port=$3
     shift 3
-    REDISCLI_AUTH=$password timeout 2 redis-cli -h "$host" -p "$port" "$@" 2>/dev/null | head -n 1 || true
+    REDISCLI_AUTH=$password timeout 2 redis-cli -h "$host" -p "$port" "$@" 2>/dev/null || true
 }
 
 primary() {
     for name in sentinel-1 sentinel-2 sentinel-3; do
         [ "$name" != "$self" ] || continue
-        found=$(ask "$REDIS_SENTINEL_PASSWORD" "$name" 26379 sentinel get-master-addr-by-name bcraftd)
+        found=$(ask "$REDIS_SENTINEL_PASSWORD" "$name" 26379 sentinel get-master-addr-by-name bcraftd | head -n 1)
         case $found in redis-1 | redis-2) echo "$found" && return ;; esac
     done
-    # No Sentinel lives. One that serves as the primary is it.
+    # No Sentinel lives. Whoever serves as the primary is it, else whom a replica follows: it may be the one that starts here.
+    followed=
     for name in redis-1 redis-2; do
         [ "$name" != "$self" ] || continue
-        [ "$(ask "$REDIS_PASSWORD" "$name" 6379 role)" != master ] || { echo "$name" && return; }
+        found=$(ask "$REDIS_PASSWORD" "$name" 6379 role | head -n 2 | tr '\n' ' ')
+        case $found in
+            "master "*) echo "$name" && return ;;
+            "slave redis-1 " | "slave redis-2 ") followed=${found#slave } ;;
+        esac
     done
     # Nobody lives: it is a first start.
-    echo redis-1
+    echo "${followed:-redis-1}"
 }
 
 primary=$(primary)
+primary=${primary% }
 echo "$self: the primary is $primary"
 
 if [ "$role" = sentinel ]; then
