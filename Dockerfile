@@ -1,4 +1,4 @@
-# The image of the API; the worker and the migrations run other commands in the same image.
+# One image, three roles: the API, its worker and the migrations (bcraftd/role.py).
 
 FROM python:3.11-slim AS builder
 RUN python -m venv /opt/venv
@@ -17,7 +17,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONFAULTHANDLER=1 \
     # The file system is read-only at run time; the bytecode is compiled below.
-    PYTHONDONTWRITEBYTECODE=1
+    PYTHONDONTWRITEBYTECODE=1 \
+    # The container's own interface; what the host sees is decided by what it publishes.
+    BIND=0.0.0.0
 
 # The ids are fixed, so that a volume's or a secret's permissions can name them.
 RUN groupadd --system --gid 10001 bcraftd \
@@ -43,9 +45,8 @@ EXPOSE 8000
 
 # It calls the API by the first of its names, since Django refuses all others.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", \
-    "import os, urllib.request as u; host = os.environ.get('ALLOWED_HOSTS', '').split(',')[0].strip().lstrip('*.') or 'localhost'; u.urlopen(u.Request('http://127.0.0.1:8000/healthz', headers={'Host': host}), timeout=4)"]
+    "import os, urllib.request as u; host = os.environ.get('ALLOWED_HOSTS', '').split(',')[0].strip().lstrip('*.') or 'localhost'; u.urlopen(u.Request('http://127.0.0.1:' + (os.environ.get('PORT') or '8000') + '/healthz', headers={'Host': host}), timeout=4)"]
 
-# Four threads a process, because each holds a connection to PostgreSQL, which allows 100 in all.
-# The workers share their metrics through files: a new folder at each start, so that no dead process is counted, under /tmp,
-# which is memory where the container is read-only.
-CMD ["sh", "-euc", "PROMETHEUS_MULTIPROC_DIR=$(mktemp -d); export PROMETHEUS_MULTIPROC_DIR; exec granian --interface wsgi --host 0.0.0.0 --port 8000 --no-ws --workers \"${WEB_WORKERS:-2}\" --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 20 bcraftd.wsgi:application"]
+# `worker` and `migrate` are the other roles. Metrics are shared through files under /tmp, which is memory where the container
+# is read-only; nothing else is written.
+CMD ["python", "-m", "bcraftd.role", "api"]

@@ -57,12 +57,13 @@ bench: .venv-bench/.installed ## measure ourselves against other designs (QUICK=
 LINT_ENV := BCRAFTD_ENV_FILES=off DATABASE_URL=postgres://nobody@127.0.0.1/nothing REDIS_URL=redis://127.0.0.1/0 \
 	SECRET_KEY=for-the-type-checker-only-0123456789abcdef JWT_SIGNING_KEY=for-the-type-checker-too-fedcba9876543210
 
-lint: install ## ruff, mypy, import-linter, bandit
+lint: install ## ruff, mypy, import-linter, bandit, and whether the version before can run beside the migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(LINT_ENV) $(BIN)/mypy .
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml bcraftd accounts inventory market environment leaderboard
+	@$(LINT_ENV) $(BIN)/python -m tests.beside
 
 audit: install ## look for known vulnerabilities in the locked packages; skipped, and said so, without a network
 	@$(BIN)/python -m tests.dependency_audit

@@ -15,9 +15,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, run_checks
 from django.core.checks import register as django_register
 from django.core.exceptions import ImproperlyConfigured
-from redis.connection import parse_url
 
-from bcraftd import secrecy
+from bcraftd import redisplace, secrecy
 from bcraftd.network import is_loopback
 
 TAG = "bcraftd"
@@ -62,9 +61,10 @@ def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **options: Any) 
 
 def _passwords() -> Iterator[tuple[str, str, str]]:
     """The passwords of the servers that we connect to: the setting's name, the host, the password."""
-    database, redis = settings.DATABASES["default"], parse_url(settings.REDIS_URL)
+    database = settings.DATABASES["default"]
     yield "DATABASE_URL", str(database.get("HOST", "")), str(database.get("PASSWORD", ""))
-    yield "REDIS_URL (or REDIS_PASSWORD)", str(redis.get("host", "")), str(redis.get("password") or "")
+    for host in redisplace.hosts_of(settings.REDIS_URL):
+        yield "REDIS_URL (or REDIS_PASSWORD)", host, redisplace.password_of(settings.REDIS_URL)
 
 
 @register
@@ -73,7 +73,8 @@ def secrets_are_not_known(app_configs: Sequence[AppConfig] | None, **options: An
     own = {name: getattr(settings, name) for name in ("SECRET_KEY", "JWT_SIGNING_KEY", "METRICS_TOKEN")}
     known = [name for name, value in own.items() if secrecy.is_known(value)]
     # A host without a name is a socket on this machine. How long a password has to be is its server's to say.
-    known += [name for name, host, word in _passwords() if host and not is_loopback(host) and secrecy.is_known(word)]
+    others = [(name, word) for name, host, word in _passwords() if host and not is_loopback(host)]
+    known += dict.fromkeys(name for name, word in others if secrecy.is_known(word))
     uniform = [name for name, value in own.items() if value and secrecy.is_uniform(value)]
     why = [(name, "holds a word that stands in examples: others know it, or guess it") for name in known]
     why += [(name, "has too little variety for a random value") for name in uniform if name not in known]
@@ -108,13 +109,12 @@ def debugging_stays_here(app_configs: Sequence[AppConfig] | None, **options: Any
 @register
 def redis_asks_who_is_there(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """bcraftd.E009: whoever writes to Redis decides what players read, and who is signed in."""
-    redis = parse_url(settings.REDIS_URL)
-    host = str(redis.get("host", "localhost"))
-    if "path" in redis or redis.get("password") or is_loopback(host):
+    hosts = [host for host in redisplace.hosts_of(settings.REDIS_URL) if not is_loopback(host)]
+    if redisplace.password_of(settings.REDIS_URL) or not hosts:
         return []
     return [
         Error(
-            f"REDIS_URL (or REDIS_HOST) names a Redis on {host} without a password.",
+            f"REDIS_URL (or REDIS_HOST) names a Redis on {', '.join(hosts)} without a password.",
             hint="Give that server a requirepass, and us redis://:password@host:port/number (or REDIS_PASSWORD).",
             id="bcraftd.E009",
         )

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from redis.connection import parse_url
+
+from bcraftd import redisplace
 
 T = TypeVar("T")
 
@@ -42,16 +42,6 @@ def _flag(text: str) -> bool:
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
-
-
-def _is_redis_url(url: str) -> bool:
-    """Whether the client library will understand all of it; it takes a database that is no number for 0."""
-    try:
-        parsed = parse_url(url)
-        database = urlsplit(url).path.strip("/")
-    except ValueError:
-        return False
-    return "path" in parsed or not database or "db" in parsed
 
 
 class Config:
@@ -149,8 +139,8 @@ class Config:
         """The first Redis URL that is set, "" where none is. Raises ImproperlyConfigured for a bad one."""
         for name in names:
             url = self.text(name)
-            if url and not _is_redis_url(url):
-                raise ImproperlyConfigured(f"{name}: expected redis://:password@host:port/number.")
+            if url and not redisplace.is_understood(url):
+                raise ImproperlyConfigured(f"{name}: expected {redisplace.FORMS}.")
             if url:
                 return url
         return ""

@@ -1,10 +1,20 @@
-"""What is different while migrations run."""
+"""What is different while migrations run, and what they say to whoever reads them."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
+from django.db.migrations.operations.base import Operation
 
 from bcraftd.postgresql.base import HAS_TRANSACTION_TIMEOUT
+
+AnyOperation = TypeVar("AnyOperation", bound=Operation)
+
+
+def beside(operation: AnyOperation, why: str) -> AnyOperation:
+    """An operation of a migration, with a sentence on why the version before can run on what it leaves: without one
+    `make lint` refuses whatever may break that version, and all that it cannot see through (docs/upgrading.md)."""
+    vars(operation)["beside"] = why
+    return operation
 
 
 def as_from_outside(using: str = "default", **rest: Any) -> None:

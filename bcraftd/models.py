@@ -31,6 +31,22 @@ class OutboxRow(models.Model):
         return f"{self.table_name or ', '.join(self.names)}"
 
 
+class RedisTerm(models.Model):
+    """Which Redis counts, where Sentinels may make another one the primary: one row (bcraftd.cache.term)."""
+
+    run = models.CharField(max_length=8, help_text="The server's identity, learned from itself.")
+    stamp = models.CharField(max_length=8, help_text="What values of this term carry.")
+    trusted = models.BooleanField(help_text="Whether anybody may serve from it.")
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        # No page, and nothing to grant: what changes it is the processes' own agreement.
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.run}, {'trusted' if self.trusted else 'not trusted'} since {self.changed_at:%Y-%m-%d %H:%M:%S}"
+
+
 class IdempotencyKey(models.Model):
     """The first good answer under a player's key, written in the transaction of its effect (bcraftd.idempotency)."""
 

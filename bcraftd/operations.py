@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from django_q.models import Schedule
 
-from bcraftd import economymetrics, processes, servermetrics, workmetrics
+from bcraftd import draining, economymetrics, processes, servermetrics, workmetrics
 from bcraftd.backups import metrics as backup_metrics
 from bcraftd.cache import metrics as cache_metrics
 from bcraftd.cache import outbox, store
@@ -86,7 +86,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Each part's state. 503 only where the API cannot serve."""
+    """Each part's state. 503 only where the API cannot serve, or is about to stop."""
     states: dict[str, State] = {}
     serves = True
     for name, check, optional in CHECKS:
@@ -95,10 +95,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
         except Error as error:
             states[name] = {"state": "down", "detail": type(error).__name__}
         serves = serves and (optional or states[name]["state"] == "ok")
-    status = 200 if serves else 503
-    response = JsonResponse({"status": "ok" if serves else "unavailable", "checks": states}, status=status)
+    said = "draining" if draining.has_begun() else "ok" if serves else "unavailable"
+    response = JsonResponse({"status": said, "checks": states}, status=200 if said == "ok" else 503)
     response["Cache-Control"] = "no-store"
-    if not serves:
+    if said != "ok":
         response["Retry-After"] = "2"
     return response
 

@@ -9,13 +9,14 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import structlog
 from csp.constants import NONE
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from bcraftd import redisplace
 from bcraftd.config import Config
 from bcraftd.masking import Masked
 
@@ -33,6 +34,9 @@ DEBUG = env.flag("DEBUG", False)
 BIND = env.text("BIND", "127.0.0.1")
 PORT = env.number("PORT", 8000, 1, 65535)
 WEB_WORKERS = env.number("WEB_WORKERS", 2, 1, 64)
+# Seconds that an instance told to stop goes on answering while it says that it is not ready: ten times what a load
+# balancer takes that asks every half second.
+DRAIN_SECONDS = env.number("DRAIN_SECONDS", 5, 0, 600)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 METRICS_TOKEN = env.text("METRICS_TOKEN")
@@ -108,6 +112,18 @@ TEMPLATES = [
 # --- PostgreSQL -------------------------------------------------------------------------------------------
 
 _database = env.database("DATABASE_URL")
+# Whether a pgbouncer in transaction mode stands in between: a connection is somebody else's after each transaction, and
+# takes no words at its start. bcraftd/postgresql/base.py then says them in each transaction.
+DATABASE_POOLED = env.flag("DATABASE_POOLED", False)
+# No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds). All of it stays below
+# what a fence lives: see bcraftd/postgresql/base.py. The last one tells the triggers that watch for changes from
+# outside that these connections say what they change.
+DATABASE_WORDS = {
+    "statement_timeout": "7000",
+    "lock_timeout": "5000",
+    "idle_in_transaction_session_timeout": "7000",
+    "bcraftd.writer": "project",
+}
 DATABASES = {
     "default": {
         **_database,
@@ -120,12 +136,13 @@ DATABASES = {
             # What the URL asks for, sslmode above all.
             **_database.get("OPTIONS", {}),
             "connect_timeout": 5,
-            # No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds). All of
-            # it stays below what a fence lives: see bcraftd/postgresql/base.py. The last one tells the triggers that
-            # watch for changes from outside that these connections say what they change.
-            "options": "-c statement_timeout=7000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=7000"
-            " -c bcraftd.writer=project",
+            **(
+                {}
+                if DATABASE_POOLED
+                else {"options": " ".join(f"-c {name}={value}" for name, value in DATABASE_WORDS.items())}
+            ),
         },
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
     }
 }
 
@@ -143,31 +160,51 @@ def _redis_url() -> str:
 
 
 REDIS_URL = _redis_url()
+# Where Sentinels watch over it. Every process then asks PostgreSQL which Redis counts: bcraftd/cache/term.py.
+REDIS_SERVICE = redisplace.service(REDIS_URL)
+REDIS_SENTINEL_PASSWORD = env.text("REDIS_SENTINEL_PASSWORD")
 # Seconds that any call to Redis may take before the request goes on without it.
 REDIS_TIMEOUT = env.seconds("REDIS_TIMEOUT", 0.1)
 
 # Learns from each new connection which Redis process answers: what an earlier one had stored is not served.
-DJANGO_REDIS_CONNECTION_FACTORY = "bcraftd.cache.store.GreetingFactory"
+DJANGO_REDIS_CONNECTION_FACTORY = f"bcraftd.cache.{'sentinel.Factory' if REDIS_SERVICE else 'store.GreetingFactory'}"
+
+_pool: dict[str, Any] = {
+    "max_connections": 50,
+    # One try: a second one would make a hung Redis cost a request two timeouts.
+    "retry": Retry(NoBackoff(), 0),
+}
+_redis_options: dict[str, Any] = {
+    # Pickle would let whoever can write to Redis run code here.
+    "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+    "SOCKET_TIMEOUT": REDIS_TIMEOUT,
+    "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
+    "CONNECTION_POOL_KWARGS": _pool,
+}
+if REDIS_SERVICE:
+    # django-redis's own way to Sentinel, for the primary alone: a replica lags, and is never read from.
+    _redis_options |= {
+        "SENTINELS": list(REDIS_SERVICE.sentinels),
+        "SENTINEL_KWARGS": {
+            "socket_timeout": REDIS_TIMEOUT,
+            "socket_connect_timeout": REDIS_TIMEOUT,
+            "retry": Retry(NoBackoff(), 0),
+            "password": REDIS_SENTINEL_PASSWORD or None,
+        },
+        "USERNAME": REDIS_SERVICE.username or None,
+        "PASSWORD": REDIS_SERVICE.password or None,
+    }
+else:
+    _redis_options["CONNECTION_POOL_CLASS"] = "redis.connection.BlockingConnectionPool"
+    _pool["timeout"] = REDIS_TIMEOUT
 
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": REDIS_SERVICE.location if REDIS_SERVICE else REDIS_URL,
         # Keys stand in Redis as they are written in the code, so that redis-cli finds what the docs name.
         "KEY_FUNCTION": "bcraftd.cache.store.plain_key",
-        "OPTIONS": {
-            # Pickle would let whoever can write to Redis run code here.
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_TIMEOUT": REDIS_TIMEOUT,
-            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT,
-            "CONNECTION_POOL_CLASS": "redis.connection.BlockingConnectionPool",
-            "CONNECTION_POOL_KWARGS": {
-                "max_connections": 50,
-                "timeout": REDIS_TIMEOUT,
-                # One try: a second one would make a hung Redis cost a request two timeouts.
-                "retry": Retry(NoBackoff(), 0),
-            },
-        },
+        "OPTIONS": _redis_options,
     }
 }
 
@@ -374,7 +411,7 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 # Every how many answers of the express lane leave a line; 0: none does. A line takes half as long as the answer does.
 LOG_HITS = env.number("LOG_HITS", 0)
-_passwords = [str(_database.get("PASSWORD") or ""), unquote(urlsplit(REDIS_URL).password or "")]
+_passwords = [str(_database.get("PASSWORD") or ""), redisplace.password_of(REDIS_URL), REDIS_SENTINEL_PASSWORD]
 _shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,

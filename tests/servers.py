@@ -35,6 +35,7 @@ SETTINGS = {
     "REDIS_TIMEOUT": "1",
     "LOGIN_FAILURE_LIMIT": "0",
     "LOG_HITS": "0",
+    "DRAIN_SECONDS": "5",
     **{
         f"RATE_LIMIT_{name}": "off"
         for name in ("DEFAULT", "CRAFT", "GATHER", "LOGIN", "LOGIN_FAILURES", "REGISTER", "ADMIN")

@@ -23,6 +23,8 @@ import yaml
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from bcraftd import role
+
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
@@ -32,7 +34,10 @@ OURS = ("api", "worker", "migrate", "backup")
 
 # Read only outside containers: inside, the API's port and the address of Redis are fixed, and tracebacks
 # have no place where others can reach them.
-OUTSIDE_CONTAINERS = {"DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD"}
+OUTSIDE_CONTAINERS = {
+    "DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD",
+    "DATABASE_POOLED",
+}  # fmt: skip
 
 
 def _settings() -> dict[str, str | None]:
@@ -129,8 +134,7 @@ def test_a_long_running_service_is_watched_restarted_and_limited_in_its_logs() -
 
 def test_the_migrations_run_once_and_the_api_and_the_worker_wait_for_them() -> None:
     assert SERVICES["migrate"]["restart"] == "no"
-    assert "migrate --noinput" in SERVICES["migrate"]["command"][-1]
-    assert SERVICES["migrate"]["command"][-1].endswith("python manage.py seed")
+    assert SERVICES["migrate"]["command"] == ["python", "-m", "bcraftd.role", "migrate"]
     for name in ("api", "worker"):
         needs = SERVICES[name]["depends_on"]
         assert needs["migrate"]["condition"] == "service_completed_successfully"
@@ -149,8 +153,9 @@ def test_no_service_has_privileges_that_it_does_not_need() -> None:
 
 def test_the_worker_gets_its_signal_alone_and_the_time_to_finish() -> None:
     worker = SERVICES["worker"]
-    # A shell in between would not hand the signal on, and qcluster hangs when all its processes get it.
-    assert worker["command"] == ["python", "manage.py", "qcluster"]
+    # The role becomes the cluster. A shell in between would not hand the signal on, and qcluster hangs when all its
+    # processes get it.
+    assert worker["command"] == ["python", "-m", "bcraftd.role", "worker"]
     assert worker["init"] is True
     assert "stop_grace_period" in worker
 
@@ -304,22 +309,32 @@ def test_the_image_serves_on_port_8000_and_says_whether_it_lives() -> None:
     assert match is not None
     command = json.loads(match[1].replace("\\\n", ""))
     compile(command[-1], "HEALTHCHECK", "exec")
-    assert "http://127.0.0.1:8000/healthz" in command[-1]
+    assert "'http://127.0.0.1:' + (os.environ.get('PORT') or '8000') + '/healthz'" in command[-1]
 
 
-def test_granian_knows_every_option_that_the_image_gives_it() -> None:
+def test_every_role_of_the_image_is_one_that_it_has() -> None:
     match = re.search(r"(?m)^CMD (\[.*\])$", DOCKERFILE)
     assert match is not None
-    shell = json.loads(match[1])[-1]
-    arguments = shell.split("exec granian ")[1]
-    assert arguments.endswith(" bcraftd.wsgi:application")
-    assert '--workers "${WEB_WORKERS:-2}"' in arguments
-    assert _settings()["WEB_WORKERS"] == "2"
+    assert json.loads(match[1]) == SERVICES["api"]["command"]
+    for name in role.ROLES:
+        assert SERVICES[name]["command"] == ["python", "-m", "bcraftd.role", name]
+
+
+def test_granian_knows_every_option_that_the_role_gives_it() -> None:
+    python, *module, application = role.granian()
+    assert (python, module[:2], application) == (sys.executable, ["-m", "granian"], "bcraftd.wsgi:application")
     usage = subprocess.run(
         [sys.executable, "-m", "granian", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    for option in re.findall(r"--[a-z-]+", arguments):
+    options = [word for word in module if word.startswith("--")]
+    assert {"--host", "--port", "--workers", "--blocking-threads", "--respawn-failed-workers"} <= set(options)
+    for option in options:
         assert re.search(rf"{option}\b", usage), option
+
+
+def test_an_instance_has_the_time_to_drain_and_to_finish() -> None:
+    drain = int(_settings()["DRAIN_SECONDS"] or "")
+    assert int(SERVICES["api"]["stop_grace_period"].removesuffix("s")) >= drain + role.KILL_SECONDS + 5
 
 
 def test_the_image_holds_every_package_of_the_project_and_nothing_else() -> None:

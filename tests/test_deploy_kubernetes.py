@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.programs import ROOT
-from tests.test_compose import DOCKERFILE, OUTSIDE_CONTAINERS
-from tests.test_deploy import PAGE, settings
+from tests.test_compose import DOCKERFILE
+from tests.test_deploy import OUTSIDE, PAGE, settings
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 FOLDERS = sorted(path.parent for path in KUBERNETES.rglob("kustomization.yaml"))
@@ -250,7 +250,7 @@ def test_the_autoscaler_has_the_say_over_the_api_alone(objects: list[dict[str, A
 
 
 def test_every_variable_is_a_setting_or_a_part_of_one(objects: list[dict[str, Any]]) -> None:
-    known = settings().keys() - OUTSIDE_CONTAINERS
+    known = settings().keys() - OUTSIDE
     whole, given = configuration(objects, "bcraftd-settings")
     assert given.keys() <= known
     for name, _, container in containers(objects):

@@ -26,9 +26,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from bcraftd.embedded import valkey
 from bcraftd.embedded.postgres import Account, account, program
 from bcraftd.embedded.process import Child, free_port
-from bcraftd.embedded.valkey import CONFIGURATION, _binary
 from tests.processes import wait_until
 from tests.test_deploy import DEPLOY, SERVICES
 from tests.tools import tool
@@ -106,9 +106,9 @@ class Watched:
         # A promotion has Redis write its configuration anew. In the container it can't, and here neither: what it
         # writes first would have a longer name than this one, and no file may.
         self._configuration = folder / "redis.conf".ljust(250, "-")
-        shutil.copy(CONFIGURATION, self._configuration)
+        shutil.copy(valkey.CONFIGURATION, self._configuration)
         (folder / "bin").mkdir()
-        (folder / "bin" / "redis-server").symlink_to(_binary())
+        (folder / "bin" / "redis-server").symlink_to(valkey.program())
         (folder / "bin" / "redis-cli").symlink_to(tool("redis-cli"))
 
     def start(self, name: str) -> None:
@@ -138,7 +138,7 @@ class Watched:
         self._running.callback(self.children[name].stop)
 
     def untouched(self) -> bool:
-        return self._configuration.read_bytes() == CONFIGURATION.read_bytes()
+        return self._configuration.read_bytes() == valkey.CONFIGURATION.read_bytes()
 
     def redis(self, name: str) -> "redis.Redis":
         return redis.Redis(
@@ -408,6 +408,8 @@ def test_a_commit_is_on_both_servers_and_the_standby_is_promoted_by_hand(replica
         "commits wait for the standby",
     )
     assert ask("postgres-primary", "SELECT slot_name, active FROM pg_replication_slots") == [("postgres_replica", True)]
+    # What asks outside a transaction is limited too.
+    assert ask("pgbouncer", "SHOW statement_timeout") == [("7s",)]
     ask("pgbouncer", "CREATE TABLE kept (number int)")
     ask("pgbouncer", "INSERT INTO kept VALUES (1)")
     wait_until(

@@ -93,9 +93,11 @@ CLIENTS = {
     "aiohttp", "asyncio", "ftplib", "http.client", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket",
     "ssl", "subprocess", "telnetlib", "urllib.request", "urllib3", "xmlrpc.client", "django.core.mail",
 }  # fmt: skip
-# What commands alone use: `make up` starts servers and asks whether they are there, backups run PostgreSQL's programs,
-# and bots play over HTTP. None of it serves anybody, and nothing that does imports it.
-OF_COMMANDS = ("bcraftd/embedded/", "bcraftd/backups/postgres.py", "bcraftd/simulation/", "bcraftd/management/")
+# What commands alone use: `make up` starts servers and asks whether they are there, a role starts the API's server,
+# backups run PostgreSQL's programs, bots play over HTTP. None of it serves anybody, and nothing that does imports it.
+OF_COMMANDS = (
+    "bcraftd/embedded/", "bcraftd/role.py", "bcraftd/backups/postgres.py", "bcraftd/simulation/", "bcraftd/management/",
+)  # fmt: skip
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -99,6 +99,8 @@ def run(chosen: Iterable[str], *, repair: bool = False, done: Callable[[int], ob
     A filler that raises is a problem in the report. Raises StoreDown, and OperationalError where PostgreSQL is away.
     """
     report = Report()
+    # Under Sentinel nothing is known to be valid before PostgreSQL has said which Redis counts.
+    store.recovered()
     for entry in (entry for family in chosen for entry in families.entries_of(family)):
         for keys in _batches(store.scan(entry.pattern)):
             for places in _batches(_places(entry, dict.fromkeys(keys))):

@@ -73,6 +73,11 @@ class Breaker:
             note("opened")
             log.warning("Redis does not answer, reads go to PostgreSQL: %s", error)
 
+    def wait_for_probe(self) -> None:
+        """Opens without any trouble: nothing is asked before the next caller has probed."""
+        with self._lock:
+            self._probe_at = time.monotonic()
+
     def close(self, trips: int) -> bool:
         """Closes, unless something has gone wrong since there were so many trips. Returns whether it is closed."""
         with self._lock:

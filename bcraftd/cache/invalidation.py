@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
-from bcraftd.cache import stats, steps, store
+from bcraftd.cache import stats, steps, store, term
 from bcraftd.cache.entry import Entry, When
 from bcraftd.postgresql.base import CommitUnknown, around_commit
 from bcraftd.tracked import rows_changed
@@ -71,7 +71,8 @@ class Stale:
     names: dict[str, str]
     mark: str = ""
     fenced: bool = False
-    in_outbox: bool = False
+    # The id of its row, 0 for none.
+    in_outbox: int = 0
 
     def __call__(self) -> None:
         """After the commit: drops."""
@@ -85,6 +86,8 @@ class Stale:
         except store.StoreDown as error:
             # Also behind a fence: Redis may have lost it (FLUSHALL), and a reader may have filled before the commit.
             self._owe(error)
+        if self.in_outbox and store.server.by_term:
+            term.settle(self.in_outbox)
         steps.at("dropped")
 
     def _owe(self, error: store.StoreDown) -> None:
@@ -94,7 +97,7 @@ class Stale:
         try:
             if not self.in_outbox:
                 # The commit is over, or there was none: a row of its own.
-                outbox.write(self.names, transaction.get_connection(), self.mark)
+                self.in_outbox = outbox.write(self.names, transaction.get_connection(), self.mark)
         finally:
             store.breaker.trip(error, put_off=False)
 
@@ -235,10 +238,11 @@ def _fence(stale: Stale, connection: BaseDatabaseWrapper) -> None:
             raise store.StoreDown("the breaker is open")
         stale.mark = secrets.token_hex(8)
         store.fence(stale.names, stale.mark)
+        if store.server.by_term:
+            term.enter(connection)
         stale.fenced = True
     except store.StoreDown:
-        outbox.write(stale.names, connection, stale.mark)
-        stale.in_outbox = True
+        stale.in_outbox = outbox.write(stale.names, connection, stale.mark)
 
 
 def _lift(stale: Stale) -> None:

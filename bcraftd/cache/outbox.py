@@ -16,11 +16,11 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from bcraftd.cache import invalidation, stats, store
+from bcraftd.cache import invalidation, stats, store, term
 from bcraftd.models import OutboxRow
 
 log = logging.getLogger(__name__)
@@ -41,19 +41,22 @@ _OUTSIDE = """
     SELECT table_name, count(*) FROM (SELECT table_name FROM bcraftd_outboxrow ORDER BY id LIMIT %s) AS first
     WHERE table_name <> '' GROUP BY table_name
 """
-_INSERT = "INSERT INTO bcraftd_outboxrow (names, mark) VALUES (%s, %s)"
+_INSERT = "INSERT INTO bcraftd_outboxrow (names, mark) VALUES (%s, %s) RETURNING id"
 
 
-def write(names: Mapping[str, str], using: BaseDatabaseWrapper, mark: str = "") -> None:
-    """Leaves key names (each with its family) to be dropped, in the connection's running transaction.
+def write(names: Mapping[str, str], using: BaseDatabaseWrapper, mark: str = "") -> int:
+    """Leaves key names (each with its family) to be dropped, in the connection's running transaction. Returns the row's
+    id.
 
     `mark` is that of a fence which timed out: it may lie in the socket of a Redis that hangs, and be set when it goes
     on.
     """
     with using.cursor() as cursor:
         cursor.execute(_INSERT, [json.dumps(dict(names)), mark])
+        row_id: int = cursor.fetchone()[0]
     stats.count(stats.REDIS, "not_fenced")
     log.warning("Redis did not take an invalidation; it is in the outbox", extra={"keys": len(names)})
+    return row_id
 
 
 def depth() -> int:
@@ -82,19 +85,32 @@ def depth_by_family() -> dict[str, int]:
 
 
 def replay() -> int:
-    """Drops what every row names and deletes the rows. Returns how many. Raises StoreDown where Redis fails."""
+    """Drops what every row names and deletes the rows. Returns how many. Raises StoreDown where Redis fails.
+
+    Where Sentinels watch, rows stay that have been dropped at a Redis which is not the one that counts.
+    """
     done = 0
     while rows := list(OutboxRow.objects.order_by("pk")[:BATCH]):
         names: dict[str, str] = {}
         for row in rows:
             names.update(names_of(row))
+        asked = store.server.identity
         store.drop(names, *(row.mark for row in rows if row.mark), always=True)
-        OutboxRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        if not _forget(rows, asked):
+            break
         for family in names.values():
             stats.count(family, "invalidations")
         stats.count(stats.REDIS, "replayed", len(rows))
         done += len(rows)
     return done
+
+
+def _forget(rows: list[OutboxRow], identity: str) -> bool:
+    with transaction.atomic():
+        if store.server.by_term and not term.counts(identity):
+            return False
+        OutboxRow.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return True
 
 
 def names_of(row: OutboxRow) -> dict[str, str]:
@@ -133,7 +149,7 @@ def relay_start() -> None:
 
 
 def _relay() -> None:
-    while not _stop.wait(RELAY_SECONDS):
+    while not _stop.wait(term.LOOK if store.server.by_term else RELAY_SECONDS):
         relay_once()
 
 
@@ -153,3 +169,5 @@ def relay_once() -> None:
 
 
 store.recovery.append(replay)
+if store.server.by_term:
+    store.recovery.append(term.obtain)

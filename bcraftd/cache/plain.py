@@ -55,13 +55,19 @@ class PlainCache:
         max_connections: int = 50,
         *,
         timeout: float = 0.1,
+        redis: "Redis | None" = None,
         **connection: Any,
     ) -> None:
         """Connects with the first call, not before.
 
         timeout: seconds that any call takes at most, and that it waits for one of the `max_connections`.
+        redis: a client that is there already; then nothing else counts.
         connection: what redis-py's connections take beyond these: `username`, `ssl_ca_certs`, `path` and so on.
         """
+        if redis is not None:
+            self._pool = cast("BlockingConnectionPool", redis.connection_pool)
+            self._redis = redis
+            return
         if "path" not in connection:
             connection |= {"host": host, "port": port}
         self._pool = BlockingConnectionPool(

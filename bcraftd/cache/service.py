@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 from django.conf import settings
 from redis.connection import parse_url
 
-from bcraftd.cache import invalidation, scripts, stamp
+from bcraftd.cache import invalidation, scripts, stamp, store
 from bcraftd.cache.entry import Entry, Fresh, JSONEncoder, new_token, variant_name
 from bcraftd.cache.memoize import Cached
 from bcraftd.cache.plain import PlainCache, encoded, seconds
@@ -54,7 +54,10 @@ class CacheService(PlainCache):
     @classmethod
     def from_settings(cls) -> Self:
         """A service on the project's own Redis: settings.REDIS_URL, with settings.REDIS_TIMEOUT."""
-        return cls(**{"timeout": settings.REDIS_TIMEOUT, **parse_url(settings.REDIS_URL)})
+        if settings.REDIS_SERVICE is None:
+            return cls(**{"timeout": settings.REDIS_TIMEOUT, **parse_url(settings.REDIS_URL)})
+        store.recovered()
+        return cls(redis=store.client())
 
     # --- The environment ----------------------------------------------------------------------------------
 
@@ -244,8 +247,10 @@ class CacheService(PlainCache):
             info, _, _, (state, *granted) = pipe.execute()
         if state != 1:
             return False
-        current = granted[0].decode() if generation else ""
-        stored = stamp.put(body, _run(info), current)
+        current, run = granted[0].decode() if generation else "", _run(info)
+        if run == stamp.NO_RUN:
+            return False
+        stored = stamp.put(body, run, current)
         filling = [field, token, stored, life_ms, int(entry.variants), current, *scripts.caps(usual=False)]
         return bool(scripts.run(self._redis, scripts.FILL, [key, lease, generation], filling))
 
@@ -281,7 +286,9 @@ def _resource(resource_id: int | None) -> int | str:
 
 
 def _run(info: Row) -> str:
-    """The run that a stamp names, from INFO server."""
+    """The run that a stamp names: from INFO server, or under Sentinel the term's, NO_RUN where none is held."""
+    if store.server.by_term:
+        return store.server.run
     return str(info["run_id"])[: len(stamp.NO_RUN)]
 
 

@@ -6,18 +6,21 @@ caller probes, outside any transaction: it must get an answer *and* replay the o
 that this process serves nothing that a write made stale in the meantime.
 """
 
+import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from django.conf import settings
 from django.db import connection as database
 from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory
 from redis import Redis
 from redis.connection import AbstractConnection
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, OutOfMemoryError, RedisError, ResponseError, TimeoutError
 
 from bcraftd.cache import scripts, stamp, steps
 from bcraftd.cache.breaker import StoreDown as StoreDown
@@ -40,13 +43,41 @@ recovery: list[Callable[[], object]] = []
 
 
 class _Server:
-    """Which Redis process this one talks to, learned from each new connection before its first command."""
+    """Which Redis process this one talks to, learned from each new connection before its first command.
 
-    def __init__(self) -> None:
-        self.run = stamp.NO_RUN
+    identity: that process. run: what a value has to be stamped with to count; without Sentinels that is the identity,
+    with them it is the stamp of the term that this process holds a lease of (bcraftd.cache.term), NO_RUN where it
+    holds none.
+    """
+
+    def __init__(self, *, by_term: bool = False) -> None:
+        self.by_term = by_term
+        self.identity = stamp.NO_RUN
+        # The identity and the stamp of a term, and until when it is held, by time.monotonic.
+        self._held = (stamp.NO_RUN, stamp.NO_RUN, 0.0)
         self._lock = threading.Lock()
         self._begun = 0
         self._known = 0
+
+    @property
+    def run(self) -> str:
+        if not self.by_term:
+            return self.identity
+        identity, found, until = self._held
+        return found if identity == self.identity and time.monotonic() < until else stamp.NO_RUN
+
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether nothing may be served from Redis, because PostgreSQL has not said lately that it counts."""
+        return self.by_term and self.run == stamp.NO_RUN
+
+    def hold(self, identity: str, found: str, until: float) -> None:
+        """The lease of a term, until then."""
+        self._held = (identity, found, until)
+
+    def let_go(self) -> None:
+        """Ends the lease."""
+        self._held = (stamp.NO_RUN, stamp.NO_RUN, 0.0)
 
     def greet(self, connection: AbstractConnection) -> None:
         """redis-py's `redis_connect_func`."""
@@ -54,23 +85,34 @@ class _Server:
         with self._lock:
             self._begun += 1
             turn = self._begun
-        connection.send_command("INFO", "server")
+        connection.send_command("INFO", *(("server", "replication") if self.by_term else ("server",)))
         answer = connection.read_response()
         text = answer.decode() if isinstance(answer, bytes) else str(answer)
-        run = next(line for line in text.splitlines() if line.startswith("run_id:"))[7 : 7 + len(stamp.NO_RUN)]
-        self._learn(run, turn)
+        self._learn(self._identity(dict(line.split(":", 1) for line in text.splitlines() if ":" in line)), turn)
 
-    def _learn(self, run: str, turn: int) -> None:
-        """A thread that asked the old process and is slow to say so must not bring its run back."""
+    def _identity(self, info: dict[str, str]) -> str:
+        """Raises ConnectionError for a replica where only the primary counts."""
+        if not self.by_term:
+            return info["run_id"][: len(stamp.NO_RUN)]
+        if info["role"] != "master":
+            raise ConnectionError("this Redis is no primary (any more)")
+        # A primary that was demoted and promoted again is the same process with another history.
+        both = info["run_id"] + info["master_replid"]
+        return hashlib.sha256(both.encode()).hexdigest()[: len(stamp.NO_RUN)]
+
+    def _learn(self, identity: str, turn: int) -> None:
+        """A thread that asked the old process and is slow to say so must not bring it back."""
         with self._lock:
             if turn < self._known:
                 return
-            if self.run not in (run, stamp.NO_RUN):
-                log.info("Redis is another process than before: its values count as unknown", extra={"run": run})
-            self.run, self._known = run, turn
+            if self.identity not in (identity, stamp.NO_RUN):
+                log.info("Redis is another process than before: its values count as unknown", extra={"run": identity})
+            self.identity, self._known = identity, turn
 
 
-server = _Server()
+server = _Server(by_term=settings.REDIS_SERVICE is not None)
+if server.by_term:
+    breaker.wait_for_probe()
 
 
 class GreetingFactory(ConnectionFactory):
@@ -96,6 +138,8 @@ def guarded(call: Callable[[], T], *, always: bool = False) -> T:
     `always` asks even while the breaker is open, for operators' commands. Raises StoreDown where Redis did not
     take the call.
     """
+    if server.is_lapsed and not breaker.is_open:
+        breaker.trip("PostgreSQL has not confirmed lately that this Redis counts")
     if breaker.is_open and not always and not recovered():
         raise StoreDown("the breaker is open")
     return _attempt(call)
@@ -138,7 +182,7 @@ def recovered() -> bool:
 def _probed() -> bool:
     """Asks Redis, replays the outbox, and closes the breaker if nothing went wrong meanwhile."""
     trips = breaker.trips
-    _attempt(lambda: client().ping())
+    ping()
     for replay in recovery:
         replay()
     return breaker.close(trips)
@@ -146,6 +190,11 @@ def _probed() -> bool:
 
 def _run(script: scripts.Script, keys: list[str], args: list[Any]) -> Any:
     return scripts.run(client(), script, keys, args)
+
+
+def ping() -> None:
+    """Raises StoreDown where no answer comes."""
+    _attempt(lambda: client().ping())
 
 
 def lease_key(key: str) -> str:
@@ -254,6 +303,8 @@ def lease(
 ) -> Lease:
     """Asks to be the one that fills a missing value."""
     run = server.run
+    if server.is_lapsed:
+        raise StoreDown("nothing is stored without a term")
     answer = guarded(
         lambda: _run(
             scripts.LEASE,

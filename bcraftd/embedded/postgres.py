@@ -101,6 +101,7 @@ class PostgresServer:
         durable: bool = True,
         log: Path | None = None,
         as_account: Account | None = None,
+        sockets: Path | None = None,
         keep_fds: Sequence[int] = (),
     ) -> None:
         self.directory = directory.resolve()
@@ -109,6 +110,7 @@ class PostgresServer:
         self.port = 0
         self._durable = durable
         self._account = as_account or account()
+        self._sockets = sockets
         self._keep_fds = keep_fds
         self.child = Child("PostgreSQL", [], log=self.log)
 
@@ -222,7 +224,7 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "port": str(port),
             # No socket in the file system: its path may be no longer than 107 bytes, and a checkout's may be.
-            "unix_socket_directories": "",
+            "unix_socket_directories": str(self._sockets or ""),
             "max_connections": str(MAX_CONNECTIONS),
             "timezone": "UTC",
             "log_timezone": "UTC",

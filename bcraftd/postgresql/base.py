@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 from django.db.utils import Error, OperationalError
 from psycopg2 import InterfaceError
@@ -64,9 +65,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if self.pg_version >= HAS_TRANSACTION_TIMEOUT:
+        if self.pg_version >= HAS_TRANSACTION_TIMEOUT and not settings.DATABASE_POOLED:
             with self.cursor() as cursor:
                 cursor.execute(f"SET transaction_timeout = '{TRANSACTION_TIMEOUT}s'")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """Where a pooler gives each transaction another connection, a transaction begins with what the connection would
+        have been told at its start."""
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
+        if autocommit or not settings.DATABASE_POOLED:
+            return
+        try:
+            with self.wrap_database_errors, self.connection.cursor() as cursor:
+                cursor.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in self._words().items()))
+        except Error:
+            # Django takes it for one outside a transaction, which it is not.
+            self.close()
+            raise
+
+    def _words(self) -> dict[str, str]:
+        limit = {"transaction_timeout": f"{TRANSACTION_TIMEOUT}s"} if self.pg_version >= HAS_TRANSACTION_TIMEOUT else {}
+        return {**settings.DATABASE_WORDS, **limit}
 
     def is_usable(self) -> bool:
         """As Django's, which asks PostgreSQL before each request's first query; here only where something has come in

@@ -61,5 +61,7 @@ dir /data
 requirepass $REDIS_PASSWORD
 masterauth $REDIS_PASSWORD
 replica-announce-ip $self
+# A primary that has long been without its replica would otherwise take another identity, which empties the cache (docs/scaling.md).
+repl-backlog-ttl 0
 $follow
 CONF
