@@ -22,10 +22,8 @@ OURS = ("api-1", "api-2", "worker-1", "worker-2", "migrate", "backup")
 HAPROXY = (DEPLOY / "haproxy.cfg").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
-# A setting that is being built beside deploy/: from then on settings.py has it by itself.
-COMING: dict[str, str | None] = {"DATABASE_REPLICA_URLS": ""}
 # What docker-compose.yml has no use for, and two of everything have.
-OUTSIDE = OUTSIDE_CONTAINERS - {"DATABASE_POOLED", "DATABASE_REPLICA_URLS", "REDIS_SENTINEL_PASSWORD"}
+OUTSIDE = OUTSIDE_CONTAINERS - {"DATABASE_POOLED", "REDIS_SENTINEL_PASSWORD"}
 
 # What listens, at which port, and for whom. Only HAProxy's is published.
 PORTS = {
@@ -34,7 +32,7 @@ PORTS = {
     "api-2": {8000: "HAProxy"},
     "pgbouncer": {6432: "API and worker"},
     "postgres-primary": {5432: "pgbouncer, migrations, backups, the standby"},
-    "postgres-replica": {5432: "reads of API and worker, and all of the above once it is promoted"},
+    "postgres-replica": {5432: "the same, once it is promoted"},
     "redis-1": {6379: "API, worker, Sentinels, the other Redis"},
     "redis-2": {6379: "API, worker, Sentinels, the other Redis"},
     "sentinel-1": {26379: "API, worker, the other Sentinels, Redis when it starts"},
@@ -45,10 +43,6 @@ PORTS = {
     "migrate": {},
     "backup": {},
 }
-
-
-def settings() -> dict[str, str | None]:
-    return COMING | _settings()
 
 
 def variables() -> dict[str, str | None]:
@@ -109,7 +103,7 @@ def test_every_port_that_something_listens_on_is_in_the_table() -> None:
         elif name.startswith("postgres-"):
             listening[name] = {5432}
         elif SERVICES[name].get("command", [])[-1:] == ["api"]:
-            listening[name] = {int(settings()["PORT"] or 0)}
+            listening[name] = {int(_settings()["PORT"] or 0)}
     assert listening == {name: set(ports) for name, ports in PORTS.items()}
 
 
@@ -169,7 +163,7 @@ def test_whatever_runs_for_long_is_watched_restarted_and_limited_in_its_logs() -
 
 
 def test_an_instance_has_the_time_to_drain_and_to_end_its_requests() -> None:
-    drains = int(settings()["DRAIN_SECONDS"] or 0)
+    drains = int(_settings()["DRAIN_SECONDS"] or 0)
     assert seconds(SERVICES["api-1"]["stop_grace_period"]) > drains + 20
     assert (
         seconds(SERVICES["haproxy"]["stop_grace_period"])
@@ -203,7 +197,7 @@ def test_no_command_line_has_a_password() -> None:
 
 def test_every_setting_reaches_the_containers() -> None:
     for name in OURS:
-        assert SERVICES[name]["environment"].keys() == settings().keys() - OUTSIDE, name
+        assert SERVICES[name]["environment"].keys() == _settings().keys() - OUTSIDE, name
 
 
 def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_past_it() -> None:
@@ -211,7 +205,6 @@ def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_p
         environment = SERVICES[name]["environment"]
         assert "@pgbouncer:6432/bcraftd" in environment["DATABASE_URL"]
         assert environment["DATABASE_POOLED"] == "true"
-        assert environment["DATABASE_REPLICA_URLS"].endswith("@postgres-replica:5432/bcraftd")
         assert environment["REDIS_URL"].endswith("@sentinel-1:26379,sentinel-2:26379,sentinel-3:26379/bcraftd/0")
     for name in ("migrate", "backup"):
         environment = SERVICES[name]["environment"]
@@ -286,7 +279,7 @@ def test_haproxy_knows_every_instance_and_asks_each_whether_it_is_ready() -> Non
 def test_haproxy_notices_an_instance_that_drains_before_it_stops() -> None:
     match = re.search(r"default-server check inter (\d+s) fall (\d) ", HAPROXY)
     assert match is not None
-    assert seconds(match[1]) * (int(match[2]) + 1) < int(settings()["DRAIN_SECONDS"] or 0)
+    assert seconds(match[1]) * (int(match[2]) + 1) < int(_settings()["DRAIN_SECONDS"] or 0)
 
 
 def test_only_what_may_be_sent_twice_is_sent_again() -> None:
@@ -319,7 +312,7 @@ def test_the_pooler_lends_a_connection_for_one_transaction_and_has_enough_of_the
     assert ini["pool_mode"] == "transaction"
     assert ini["auth_type"] == "scram-sha-256"
     assert "admin_users" not in ini
-    threads = 2 * 5 * int(settings()["WEB_WORKERS"] or 0)
+    threads = 2 * 5 * int(_settings()["WEB_WORKERS"] or 0)
     assert int(ini["max_client_conn"]) > threads
     # PostgreSQL's own max_connections, less what goes past the pooler.
     assert int(ini["default_pool_size"]) + int(ini["reserve_pool_size"]) <= int(ini["max_db_connections"]) < 100

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.programs import ROOT
-from tests.test_compose import DOCKERFILE
-from tests.test_deploy import OUTSIDE, PAGE, settings
+from tests.test_compose import DOCKERFILE, _settings
+from tests.test_deploy import OUTSIDE, PAGE
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 FOLDERS = sorted(path.parent for path in KUBERNETES.rglob("kustomization.yaml"))
@@ -250,7 +250,7 @@ def test_the_autoscaler_has_the_say_over_the_api_alone(objects: list[dict[str, A
 
 
 def test_every_variable_is_a_setting_or_a_part_of_one(objects: list[dict[str, Any]]) -> None:
-    known = settings().keys() - OUTSIDE
+    known = _settings().keys() - OUTSIDE
     whole, given = configuration(objects, "bcraftd-settings")
     assert given.keys() <= known
     for name, _, container in containers(objects):
@@ -303,7 +303,6 @@ def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_p
         through = name in LONG_RUNNING
         assert ("$(POSTGRES_POOLER)" in variables["DATABASE_URL"]) is through, name
         assert variables.get("DATABASE_POOLED", pooled) == ("true" if through else "false"), name
-        assert ("DATABASE_REPLICA_URLS" in variables) is through, name
 
 
 # --- The network ------------------------------------------------------------------------------------------
@@ -347,7 +346,7 @@ def test_what_is_let_in_is_what_listens_and_what_is_let_out_is_where_the_servers
         for container in template["spec"]["containers"]
         for port in container.get("ports", [])
     }
-    assert listening == {("api", "http"): int(settings()["PORT"] or 0)}
+    assert listening == {("api", "http"): int(_settings()["PORT"] or 0)}
     assert set(listening) == set(INTO)
     servers = configuration(objects, "bcraftd-servers")[1]
     named = {int(port) for value in servers.values() for port in re.findall(r":(\d+)", value)}
