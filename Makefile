@@ -36,7 +36,7 @@ OPERATIONS := 100000
 check-economy: install ## play, kill PostgreSQL and workers, and count every coin and item (OPERATIONS=100000 SEED=7)
 	@$(BIN)/python -m tests.economy --operations $(OPERATIONS) $(if $(SEED),--seed $(SEED))
 
-drill: install ## break Redis, its network and more under load, and print what the players saw (needs root and pgbouncer)
+drill: install ## break Redis, its network and PostgreSQL under load, and print what the players saw (needs root and pgbouncer)
 	@$(BIN)/python -m tests.drill
 
 CASES := 100000

@@ -1,5 +1,6 @@
 """Redis under Sentinel: the primary dies while players play, and nobody reads anything old or gets an error."""
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from redis.sentinel import MasterNotFoundError
 from bcraftd.cache.sentinel import Majority
 from tests.drill.cluster import SERVICE
 from tests.drill.namespaces import Network
-from tests.drill.players import playing
+from tests.drill.players import Player, Record, playing
 from tests.drill.stage import Stage
 
 # The failover itself (down-after, election), the pause of a lease and a probe: the issue's ten seconds.
@@ -63,6 +64,35 @@ def test_a_primary_is_whom_most_of_the_sentinels_name(stage: Stage) -> None:
         Majority([silent, silent, alive[0]], **asked).discover_master(SERVICE)
     with pytest.raises(MasterNotFoundError):
         Majority(alive, **asked).discover_master("another")
+
+
+# What the prototype's users have, beside the API's own entries.
+PLAIN = """
+import json
+from bcraftd.cache.service import CacheService
+with CacheService.from_settings() as cache:
+    print(json.dumps([
+        cache.set("motd", {"text": "hello"}, ttl=60), cache.get("motd"),
+        cache.set_current_weather({"id": 1, "name": "Drizzle"}), cache.get_current_weather(),
+        cache.invalidate_environment(), cache.get_current_weather(),
+    ]))
+"""
+
+
+def test_commands_and_the_plain_service_find_the_primary(stage: Stage) -> None:
+    done = stage.manage("shell", "--verbosity", "0", "-c", PLAIN)
+    assert done.returncode == 0, done.stderr
+    weather = {"id": 1, "name": "Drizzle"}
+    assert json.loads(done.stdout) == [True, {"text": "hello"}, True, weather, True, None]
+    player = Player(stage.instances, Record())
+    player.sign_up()
+    player.look(0)
+    audit = stage.manage("cache_audit", "--json")
+    assert audit.returncode == 0, audit.stderr + audit.stdout
+    assert json.loads(audit.stdout)["checked"] > 0, "the values of the API's own term are what is compared"
+    doctor = stage.manage("doctor", "--json")
+    found = {row["name"]: row["status"] for row in json.loads(doctor.stdout)["checks"]}
+    assert found["redis"] == found["redis writes"] == "ok", doctor.stdout
 
 
 def test_a_split_of_the_old_primary_serves_nothing_old(tmp_path: Path, sockets: Path) -> None:

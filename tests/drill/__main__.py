@@ -8,23 +8,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bcraftd.embedded.postgres import PostgresServer
 from tests.drill.namespaces import Network
 from tests.drill.players import Record, playing
 from tests.drill.pooler import Pooler
 from tests.drill.stage import Stage
+from tests.drill.standby import following, promote
 
 # Seconds of calm before a fault, and of looking on after it.
 BEFORE, AFTER = 5.0, 12.0
+# What whoever promotes (an operator, Patroni) takes to be sure that PostgreSQL's primary is gone.
+NOTICED_AFTER = 2.0
 COLUMNS = ("fault", "requests", "5xx", "stale reads", "lost writes", "time to normal")
 
 
 @dataclass
 class Row:
-    """What one fault did. normal: seconds from the first failure or read past Redis to the last."""
+    """What one fault did. normal: seconds from the first failure or read past Redis to the last. window: the
+    seconds in which failures are no wonder."""
 
     fault: str
     record: Record
     normal: float
+    window: float = 0.0
+
+    @property
+    def bad(self) -> list[str]:
+        """What must not be."""
+        late = [text for _, text in self.record.failed] if self.normal > self.window or not self.window else []
+        return [*late, *self.record.stale, *self.record.lost]
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -81,6 +93,37 @@ def on_one_host(folder: Path, sockets: Path) -> Iterator[Row]:
         stage.stop()
 
 
+def with_a_standby(folder: Path, sockets: Path) -> Iterator[Row]:
+    """The database dies, and the pooler is told of its synchronous standby."""
+    stage = Stage(folder, durable=True)
+    others: list[Pooler | PostgresServer] = []
+    try:
+        stage.start_servers()
+        standby = following(stage.postgres, folder / "standby")
+        others.append(standby)
+        pooler = Pooler(folder / "pooler", stage.postgres.url, size=8)
+        others.append(pooler)
+        pooler.start()
+        stage.database_url = pooler.url
+        stage.serve(DATABASE_POOLED="true")
+
+        def fail_over() -> None:
+            stage.postgres.kill()
+            time.sleep(NOTICED_AFTER)
+            promote(standby)
+            pooler.point_at(standby.url)
+
+        row = struck(stage, "PostgreSQL: the primary is killed, its standby promoted", fail_over)
+        row.window = 15.0
+        yield row
+        audit = stage.manage("economy_audit", DATABASE_POOLED="true")
+        assert audit.returncode == 0, audit.stdout
+    finally:
+        stage.stop()
+        for other in others:
+            other.stop()
+
+
 def on_two_hosts(folder: Path, sockets: Path) -> Iterator[Row]:
     """A split between hosts: the primary, a sentinel and an instance here, everything else there."""
     with Network() as network:
@@ -102,7 +145,7 @@ def on_two_hosts(folder: Path, sockets: Path) -> Iterator[Row]:
 def main() -> int:
     """Prints the table; returns 1 where a row is not as it must be."""
     rows = []
-    for play in (on_one_host, on_two_hosts):
+    for play in (on_one_host, on_two_hosts, with_a_standby):
         with folders() as places:
             for row in play(*places):
                 sys.stderr.write(f"{row.fault}: done\n")
@@ -112,7 +155,7 @@ def main() -> int:
     for line in table:
         sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n")
     sys.stdout.write("(*) the side of most sentinels; the other one is served by PostgreSQL until the split is over\n")
-    bad = [each for row in rows for each in (*row.record.failed, *row.record.stale, *row.record.lost)]
+    bad = [each for row in rows for each in row.bad]
     for each in bad[:20]:
         sys.stdout.write(f"{each}\n")
     return 1 if bad else 0

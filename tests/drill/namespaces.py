@@ -63,9 +63,7 @@ class Network:
             _ip("route", "add", f"{inner}.2/32", "via", f"{outer}.2", "src", f"{outer}.1")
         for side, name in enumerate(self._names):
             _ip("-n", name, "route", "add", f"{self._between(1 - side)}.0/30", "via", f"{self._between(side)}.1")
-        subprocess.run(
-            ["ip", "netns", "exec", self._router, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True,
-        )  # fmt: skip
+        _ip("netns", "exec", self._router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 
     def _pair(self, here: str, there: str, namespace: str, other: str, prefix: str) -> None:
         """A cable: .2 on the side's end, .1 on the other's."""

@@ -1,6 +1,7 @@
 """pgbouncer in transaction mode, Debian's, in front of a PostgreSQL."""
 
 import os
+import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,8 +28,27 @@ class Pooler:
         login = self.database.netloc.rpartition("@")[0]
         return self.database._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
 
+    def point_at(self, database: str) -> None:
+        """From now on it connects to another server; its clients stay."""
+        self.database = urlsplit(database)
+        self._configure()
+        self.child.send(signal.SIGHUP)
+
     def start(self) -> None:
         """Returns when it lets somebody through to PostgreSQL. Raises ServerError."""
+        settings = self._configure()
+        # It refuses to run as root, as PostgreSQL does.
+        self.child = Child("pgbouncer", [*account().prefix, tool("pgbouncer"), settings], log=self.folder / "log")
+        self.child.start()
+        for _ in Deadline(30).ticks(0.1):
+            try:
+                psycopg2.connect(self.url).close()
+                return
+            except psycopg2.OperationalError:
+                continue
+        raise ServerError(f"pgbouncer is not ready:\n{self.child.tail()}")
+
+    def _configure(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         parts = self.database
         users, settings = self.folder / "users.txt", self.folder / "pgbouncer.ini"
@@ -45,23 +65,16 @@ class Pooler:
             f"auth_file = {users}",
             f"default_pool_size = {self.size}",
             "max_client_conn = 200",
+            # A server that is away is asked again soon, and who waits for it is told so while its client still waits.
+            "server_login_retry = 1",
+            "query_wait_timeout = 5",
             # psycopg2 sends it, and no answer of ours depends on it.
             "ignore_startup_parameters = extra_float_digits",
         ]
         write_private(settings, "\n".join(lines) + "\n")
-        owner = account()
         for path in (self.folder, users, settings):
-            os.chown(path, *owner.owner)
-        # It refuses to run as root, as PostgreSQL does.
-        self.child = Child("pgbouncer", [*owner.prefix, tool("pgbouncer"), settings], log=self.folder / "log")
-        self.child.start()
-        for _ in Deadline(30).ticks(0.1):
-            try:
-                psycopg2.connect(self.url).close()
-                return
-            except psycopg2.OperationalError:
-                continue
-        raise ServerError(f"pgbouncer is not ready:\n{self.child.tail()}")
+            os.chown(path, *account().owner)
+        return settings
 
     def stop(self) -> None:
         self.child.stop()

@@ -18,14 +18,15 @@ READY_SECONDS = 90.0
 
 class Stage:
     """`places` are those of the Redis cluster's five processes, `hosts` of the instances of the API, `sockets` is a
-    folder through which instances on another network reach PostgreSQL."""
+    folder through which instances on another network reach PostgreSQL, `durable` says whether what that one has
+    committed outlives its machine."""
 
     def __init__(
         self, folder: Path, *, places: list[Place] | None = None, hosts: list[Place] | None = None,
-        sockets: Path | None = None,
+        sockets: Path | None = None, durable: bool = False,
     ) -> None:  # fmt: skip
         self.folder, self.sockets = folder, sockets
-        self.postgres = PostgresServer(folder / "postgres", durable=False, sockets=sockets)
+        self.postgres = PostgresServer(folder / "postgres", durable=durable, sockets=sockets)
         self.cluster = Cluster(folder / "redis", places)
         self.hosts = hosts or [Place(), Place()]
         # What the processes of ours connect to, once it is another than PostgreSQL itself.
