@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from bcraftd.embedded.postgres import PostgresServer
 from tests.drill.__main__ import NOTICED_AFTER
 from tests.drill.players import playing
 from tests.drill.pooler import Pooler
@@ -16,7 +17,7 @@ def test_the_primary_dies_under_load_and_every_answered_write_is_there(tmp_path:
     for folder in (tmp_path, tmp_path.parent):
         folder.chmod(0o755)
     stage = Stage(tmp_path, durable=True)
-    others = []
+    others: list[PostgresServer | Pooler] = []
     try:
         stage.start_servers()
         standby = following(stage.postgres, tmp_path / "standby")
