@@ -237,9 +237,10 @@ def _fence(stale: Stale, connection: BaseDatabaseWrapper) -> None:
         if store.breaker.is_open:
             raise store.StoreDown("the breaker is open")
         stale.mark = secrets.token_hex(8)
+        asked = store.server.identity
         store.fence(stale.names, stale.mark)
         if store.server.by_term:
-            term.enter(connection)
+            term.enter(connection, asked)
         stale.fenced = True
     except store.StoreDown:
         stale.in_outbox = outbox.write(stale.names, connection, stale.mark)

@@ -76,13 +76,14 @@ def _term(row: tuple[Any, ...] | None) -> Term:
 # --- Who writes -------------------------------------------------------------------------------------------
 
 
-def enter(using: BaseDatabaseWrapper) -> None:
-    """Inside the transaction, before its keys are fenced: nobody else gets the trust before it has ended.
+def enter(using: BaseDatabaseWrapper, fenced: str) -> None:
+    """Inside the transaction: nobody else gets the trust before it has ended.
 
-    Raises StoreDown where the Redis that this process talks to is not the trusted one.
+    fenced: the identity of the Redis at which its keys have been fenced, as it was known before. Raises StoreDown where
+    that is not the trusted one, or the fence may stand at another one.
     """
     term = _entered(using)
-    if not term.trusted or term.run != store.server.identity:
+    if not term.trusted or not term.run == fenced == store.server.identity:
         raise store.StoreDown("this Redis is not the one that counts")
 
 
@@ -95,9 +96,13 @@ def _entered(using: BaseDatabaseWrapper) -> Term:
 def settle(row_id: int) -> None:
     """After a commit that left an outbox row: returns once no process can serve what it made stale."""
     began = time.monotonic()
+    first = ""
     while time.monotonic() < began + SETTLE_SECONDS:
         try:
-            if _is_settled(row_id, time.monotonic() - began):
+            term = read()
+            first = first or term.stamp
+            # The leases of the term before are over, and what it left in Redis is unknown in the next one.
+            if term.stamp != first or _is_settled(row_id, term, time.monotonic() - began):
                 return
             time.sleep(LOOK / 5)
         except (DatabaseError, InterfaceError) as error:
@@ -107,10 +112,9 @@ def settle(row_id: int) -> None:
     log.error("a write was answered without being sure that nobody serves what it changed")
 
 
-def _is_settled(row_id: int, waited: float) -> bool:
+def _is_settled(row_id: int, term: Term, waited: float) -> bool:
     if not OutboxRow.objects.filter(pk=row_id).exists():
         return True
-    term = read()
     if term.trusted:
         if waited >= GRACE:
             withdraw(term)
