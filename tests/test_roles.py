@@ -280,13 +280,6 @@ def test_a_rolling_restart_costs_no_request(pair: tuple[list[Instance], int], ad
 # --- worker -----------------------------------------------------------------------------------------------
 
 
-def nap(file: str) -> str:
-    """A task that takes a while, and says that it has begun."""
-    Path(file).touch()
-    time.sleep(3)
-    return "slept well"
-
-
 @pytest.fixture
 def cluster(world: None, tmp_path: Path) -> Iterator[Child]:
     """The role `worker`, as the image runs it: without a package of the tests' that gives processes other names."""
@@ -302,13 +295,13 @@ def cluster(world: None, tmp_path: Path) -> Iterator[Child]:
 
 
 def test_a_worker_finishes_its_task_when_told_to_stop(cluster: Child, tmp_path: Path) -> None:
-    async_task("tests.test_roles.nap", str(tmp_path / "begun"))
+    async_task("tests.naps.nap", str(tmp_path / "begun"))
     wait_until((tmp_path / "begun").exists, "the task began")
 
     cluster.send(signal.SIGTERM)
 
     assert cluster.wait(60) == 0
-    assert Success.objects.get(func="tests.test_roles.nap").result == "slept well"
+    assert Success.objects.get(func="tests.naps.nap").result == "slept well"
     assert not OrmQ.objects.exists()
 
 
