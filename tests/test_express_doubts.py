@@ -225,7 +225,7 @@ def test_what_a_write_made_stale_is_not_answered(lane: Lane, market: Api) -> Non
 
 def test_what_an_earlier_redis_had_stored_is_not_answered(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     lane.warm("/api/environment/weather")
-    monkeypatch.setattr(store.server, "run", "f" * 8)
+    monkeypatch.setattr(store.server, "identity", "f" * 8)
     assert lane.get("/api/environment/weather").names["X-Cache"] == "MISS"
     assert lane.handed == 1
 
@@ -237,7 +237,7 @@ def test_a_redis_that_turns_out_to_be_another_is_not_believed(lane: Lane, monkey
 
     def reconnecting(*args: Any) -> Any:
         found = original(*args)
-        monkeypatch.setattr(store.server, "run", "f" * 8)
+        monkeypatch.setattr(store.server, "identity", "f" * 8)
         return found
 
     monkeypatch.setattr(store, "_run", reconnecting)
