@@ -31,8 +31,8 @@ class Stage:
         self.hosts = hosts or [Place(), Place()]
         # What the processes of ours connect to, once it is another than PostgreSQL itself.
         self.database_url = ""
-        self.instances: list[str] = []
-        self._children: list[Child] = []
+        self.instances = [""] * len(self.hosts)
+        self._children: dict[int, Child] = {}
 
     def environment(self, **other: str) -> dict[str, str]:
         """What our processes run with."""
@@ -62,13 +62,20 @@ class Stage:
 
     def serve(self, **settings: str) -> None:
         """The instances."""
-        for number, host in enumerate(self.hosts):
-            self._serve(number, host, settings)
-        for number, url in enumerate(self.instances):
-            self._wait_until_ready(number, url)
+        for number in range(len(self.hosts)):
+            self._serve(number, settings)
+        for number in range(len(self.hosts)):
+            try:
+                self._wait_until_ready(number)
+            except ServerError:
+                if self._children[number].running:
+                    raise
+                # The port was free a moment before, and another process can be quicker.
+                self._serve(number, settings)
+                self._wait_until_ready(number)
 
-    def _serve(self, number: int, host: Place, settings: dict[str, str]) -> None:
-        port = free_port()
+    def _serve(self, number: int, settings: dict[str, str]) -> None:
+        host, port = self.hosts[number], free_port()
         if host.prefix:
             parts = urlsplit(self.postgres.url)
             login = parts.netloc.rpartition("@")[0]
@@ -86,10 +93,11 @@ class Stage:
             env=self.environment(**settings),
         )  # fmt: skip
         child.start()
-        self._children.append(child)
-        self.instances.append(f"http://{host.address}:{port}")
+        self._children[number] = child
+        self.instances[number] = f"http://{host.address}:{port}"
 
-    def _wait_until_ready(self, number: int, url: str) -> None:
+    def _wait_until_ready(self, number: int) -> None:
+        url = self.instances[number]
         for _ in Deadline(READY_SECONDS).ticks(0.2):
             if not self._children[number].running:
                 break
@@ -109,7 +117,7 @@ class Stage:
         return (self.folder / f"api-{number}.log").read_text()
 
     def stop(self) -> None:
-        for child in self._children:
+        for child in self._children.values():
             child.stop()
         self.cluster.stop()
         self.postgres.stop()
