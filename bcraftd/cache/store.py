@@ -303,7 +303,8 @@ def lease(
 ) -> Lease:
     """Asks to be the one that fills a missing value."""
     run = server.run
-    if server.is_lapsed:
+    # Not `is_lapsed`: the lease may be renewed between two looks, and what is stored is stamped with the first.
+    if server.by_term and run == stamp.NO_RUN:
         raise StoreDown("nothing is stored without a term")
     answer = guarded(
         lambda: _run(
