@@ -86,7 +86,7 @@ class Player:
             answer = connection.getresponse()
             text = answer.read()
             status, cache = answer.status, answer.headers.get("X-Cache", "")
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             status, cache, text = 0, "", json.dumps(repr(error)).encode()
         finally:
             connection.close()
@@ -95,7 +95,7 @@ class Player:
             self.record.slowest = max(self.record.slowest, time.monotonic() - began)
             if status == 0 or status >= 500:
                 self.record.failed.append((self.record.now, f"{method} {path}: {status} {text[:200]!r}"))
-        return status, json.loads(text or b"null"), cache
+        return status, _body(text), cache
 
     def round(self, resource_id: int) -> None:
         """Gathers at one instance and looks at the others."""
@@ -130,6 +130,14 @@ class Player:
             found = {row["resource_id"]: row["quantity"] for row in body["inventory"]} if status == 200 else {}
             if found != {each: quantity for each, quantity in self.sure.items() if quantity}:
                 self.record.lost.append(f"{self.login}: {found} where {self.sure} was answered")
+
+
+def _body(text: bytes) -> Any:
+    """What is in an answer; None where it is none of the API's."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The whole of it on one machine: PostgreSQL, Redis under Sentinel, and instances of the API."""
+"""The whole of it on one machine: PostgreSQL, Redis under Sentinel, instances of the API, HAProxy."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bcraftd.embedded.postgres import PostgresServer
 from bcraftd.embedded.process import Child, Deadline, ServerError, free_port
+from tests.drill.balancer import Balancer
 from tests.drill.cluster import Cluster, Place
 from tests.programs import ROOT
 from tests.servers import SETTINGS
@@ -19,25 +20,34 @@ READY_SECONDS = 90.0
 class Stage:
     """`places` are those of the Redis cluster's five processes, `hosts` of the instances of the API, `sockets` is a
     folder through which instances on another network reach PostgreSQL, `durable` says whether what that one has
-    committed outlives its machine."""
+    committed outlives its machine, `application` is what the instances serve, `balanced` says whether HAProxy stands in
+    front of them."""
 
     def __init__(
         self, folder: Path, *, places: list[Place] | None = None, hosts: list[Place] | None = None,
-        sockets: Path | None = None, durable: bool = False,
+        sockets: Path | None = None, durable: bool = False, application: str = "bcraftd.wsgi:application",
+        balanced: bool = False,
     ) -> None:  # fmt: skip
-        self.folder, self.sockets = folder, sockets
+        self.folder, self.sockets, self.application = folder, sockets, application
         self.postgres = PostgresServer(folder / "postgres", durable=durable, sockets=sockets)
         self.cluster = Cluster(folder / "redis", places)
         self.hosts = hosts or [Place(), Place()]
         # What the processes of ours connect to, once it is another than PostgreSQL itself.
         self.database_url = ""
         self.instances = [""] * len(self.hosts)
+        self.balanced, self.balancer = balanced, Balancer(folder / "balancer", [])
         self._children: dict[int, Child] = {}
+
+    @property
+    def doors(self) -> list[str]:
+        """Where clients ask: at each instance, and last at HAProxy where there is one."""
+        return [*self.instances, *([self.balancer.url] if self.balanced else [])]
 
     def environment(self, **other: str) -> dict[str, str]:
         """What our processes run with."""
         urls = {"DATABASE_URL": self.database_url or self.postgres.url, "REDIS_URL": self.cluster.url}
-        return {**os.environ, **SETTINGS, "REDIS_TIMEOUT": "0.3", "ALLOWED_HOSTS": "localhost", **urls, **other}
+        hosts = ",".join(["localhost", *sorted({host.address for host in self.hosts})])
+        return {**os.environ, **SETTINGS, "REDIS_TIMEOUT": "0.3", "ALLOWED_HOSTS": hosts, **urls, **other}
 
     def manage(self, *words: str, **other: str) -> "subprocess.CompletedProcess[str]":
         """A command of manage.py on the stage's servers."""
@@ -61,18 +71,23 @@ class Stage:
                 raise ServerError(f"manage.py {words[0]} failed:\n{done.stderr}")
 
     def serve(self, **settings: str) -> None:
-        """The instances."""
+        """The instances, and HAProxy."""
         for number in range(len(self.hosts)):
             self._serve(number, settings)
         for number in range(len(self.hosts)):
             try:
-                self._wait_until_ready(number)
+                self._wait_until_ready(self.instances[number], self._children[number])
             except ServerError:
                 if self._children[number].running:
                     raise
                 # The port was free a moment before, and another process can be quicker.
                 self._serve(number, settings)
-                self._wait_until_ready(number)
+                self._wait_until_ready(self.instances[number], self._children[number])
+
+        if self.balanced:
+            self.balancer.instances = [url.removeprefix("http://") for url in self.instances]
+            self.balancer.start()
+            self._wait_until_ready(self.balancer.url, self.balancer.child)
 
     def _serve(self, number: int, settings: dict[str, str]) -> None:
         host, port = self.hosts[number], free_port()
@@ -87,7 +102,7 @@ class Stage:
         child = Child(
             f"instance {number}",
             [*host.prefix, sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host.address,
-             "--port", str(port), "--workers", "1", "--blocking-threads", "8", "--no-ws", "bcraftd.wsgi:application"],
+             "--port", str(port), "--workers", "1", "--blocking-threads", "8", "--no-ws", self.application],
             log=self.folder / f"api-{number}.log",
             cwd=ROOT,
             env=self.environment(**settings),
@@ -96,10 +111,9 @@ class Stage:
         self._children[number] = child
         self.instances[number] = f"http://{host.address}:{port}"
 
-    def _wait_until_ready(self, number: int) -> None:
-        url = self.instances[number]
+    def _wait_until_ready(self, url: str, child: Child) -> None:
         for _ in Deadline(READY_SECONDS).ticks(0.2):
-            if not self._children[number].running:
+            if not child.running:
                 break
             connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
             try:
@@ -110,13 +124,14 @@ class Stage:
                 continue
             finally:
                 connection.close()
-        raise ServerError(f"instance {number} is not ready:\n{self._children[number].tail()}")
+        raise ServerError(f"{child.name} is not ready:\n{child.tail()}")
 
     def log(self, number: int) -> str:
         """What an instance has logged."""
         return (self.folder / f"api-{number}.log").read_text()
 
     def stop(self) -> None:
+        self.balancer.stop()
         for child in self._children.values():
             child.stop()
         self.cluster.stop()
