@@ -21,10 +21,10 @@ class Failed(Exception):
 
 
 class Connection:
-    """A connection to one port of the loopback, kept open, for one thread."""
+    """A connection to one port, of the loopback where nothing else is said; kept open, for one thread."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._port, self._host = port, host
         self._connection: http.client.HTTPConnection | None = None
 
     def ask(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any, str]:
@@ -33,7 +33,7 @@ class Connection:
         data = None if body is None else json.dumps(body).encode()
         try:
             if self._connection is None:
-                self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
             self._connection.request(method, path, data, headers)
             response = self._connection.getresponse()
             return response.status, json.loads(response.read()), response.headers.get("X-Cache", "")

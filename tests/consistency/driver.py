@@ -15,11 +15,10 @@ from tests.consistency.floors import FOREVER
 from tests.consistency.ground import Ground
 from tests.consistency.history import SECOND, Violation
 from tests.consistency.keeper import DELAY_SECONDS, JUDGE_SECONDS, Keeper
-from tests.consistency.lanes import Lane
+from tests.consistency.lanes import lanes
 from tests.consistency.schedule import OUTAGES, Schedule
 from tests.consistency.stage import ApiProcess, Servers, StageError
 from tests.consistency.truth import Truth
-from tests.consistency.views import View
 
 # Access tokens live for a quarter of an hour.
 TOKEN_SECONDS = 300.0
@@ -46,7 +45,8 @@ class Run:
     def __init__(self, stage: Servers, *, seed: int, processes: int, off: str = "", say: Say = lambda _: None) -> None:
         self.seed = seed
         self.off = off
-        self.ground = Ground([ApiProcess(number, stage, off) for number in range(processes)])
+        self.processes = [ApiProcess(number, stage, off) for number in range(processes)]
+        self.ground = Ground(self.processes)
         self._stage = stage
         self._say = say
         self._keeper: Keeper | None = None
@@ -74,7 +74,7 @@ class Run:
             self._stage.flush()
             self._together(ApiProcess.start)
             self._keeper = self._learnt()
-            for process in self.ground.processes:
+            for process in self.processes:
                 process.ready.set()
             self._started = time.monotonic_ns()
             self._keeper.start()
@@ -86,15 +86,14 @@ class Run:
 
     def _together(self, action: Callable[[ApiProcess], None]) -> None:
         with ThreadPoolExecutor() as pool:
-            list(pool.map(action, self.ground.processes))
+            list(pool.map(action, self.processes))
 
     def _learnt(self) -> Keeper:
         """Asks a process what there is to read and to write."""
-        world = self.ground.processes[0].call("prepare")
-        self.ground.views = {row["name"]: View.of(row) for row in world["views"]}
-        self.ground.registers, self.ground.players = world["registers"], world["players"]
+        world = self.processes[0].call("prepare")
+        self.ground.learn(world)
         names = itertools.chain.from_iterable(world["registers"].values())
-        return Keeper(self._stage, self.ground, Truth(self._stage.postgres.url, names, world["item"]))
+        return Keeper(self._stage, self.ground, self.processes, Truth(self._stage.postgres.url, names, world["item"]))
 
     # --- Episodes -------------------------------------------------------------------------------------------
 
@@ -128,14 +127,14 @@ class Run:
     def episode(self, schedule: Schedule, seconds: float) -> None:
         """Plays one schedule, at most until a stale read."""
         if time.monotonic() > self._tokens_end:
-            self.keeper.renew_tokens()
+            self.ground.renew_tokens()
             self._tokens_end = time.monotonic() + TOKEN_SECONDS
         self.keeper.instruct(schedule)
         over, before, began = threading.Event(), self._counts(), time.monotonic()
         threads = [
             threading.Thread(target=self.keeper.guarded, args=arguments, daemon=True)
             for arguments in (
-                *self._lanes(schedule, over),
+                *lanes(self.ground, schedule, over, f"{self.seed}/{self._episodes}"),
                 (self.keeper.strike, schedule.faults, over),
                 (self.keeper.kill, schedule.kills, over),
             )
@@ -153,12 +152,6 @@ class Run:
 
     def _counts(self) -> Counter[str]:
         return self.ground.counts + self.keeper.faults
-
-    def _lanes(self, schedule: Schedule, over: threading.Event) -> Iterator[tuple[Any, ...]]:
-        for kind, count in (("batch", schedule.readers), ("http", schedule.clients), ("write", schedule.writers)):
-            for number in range(count):
-                lane = Lane(self.ground, schedule, over, f"{self.seed}/{self._episodes}", f"{kind}/{number}")
-                yield lane.run, getattr(lane, kind)
 
     def _wait(self, seconds: float) -> None:
         """Waits, at most until a stale read. Raises StageError for what another thread met."""

@@ -5,10 +5,12 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from tests.consistency.client import Failed, NoAnswer
 from tests.consistency.history import History, Read, Write
-from tests.consistency.stage import ApiProcess
+from tests.consistency.stage import Door
 from tests.consistency.views import View
 
 # Sessions that are read: live ones, and ended ones until as many have followed.
@@ -29,7 +31,7 @@ class Session:
 class Ground:
     """What all lanes share: the processes, the views, the sessions, and where they write down what happened."""
 
-    def __init__(self, processes: Sequence[ApiProcess]) -> None:
+    def __init__(self, processes: Sequence[Door]) -> None:
         self.processes = processes
         self.views: dict[str, View] = {}
         self.players: list[int] = []
@@ -40,8 +42,28 @@ class Ground:
         self.history = History()
         self.counts: Counter[str] = Counter()
         self.failures: deque[str] = deque(maxlen=20)
+        self.silences: deque[str] = deque(maxlen=20)
         self.lock = threading.Lock()
         self._opened = 0
+
+    def learn(self, world: Mapping[str, Any]) -> None:
+        """Takes in what there is to read and to write, as a process has prepared it."""
+        self.views = {row["name"]: View.of(row) for row in world["views"]}
+        self.registers, self.players = world["registers"], world["players"]
+
+    def told_views(self) -> list[dict[str, Any]]:
+        """The views, as a process is told them."""
+        return [asdict(view) for view in self.views.values()]
+
+    def renew_tokens(self) -> None:
+        """Signs the players in. One whose processes die meanwhile goes without; its reads count as failures."""
+        for player in self.players:
+            for process in self.processes:
+                try:
+                    self.tokens[player] = process.call("open", player=player)["token"]
+                    break
+                except (NoAnswer, Failed):
+                    continue
 
     def forget(self) -> None:
         """Starts anew: nothing is known, and no session is read."""
@@ -70,6 +92,12 @@ class Ground:
         with self.lock:
             self.counts["failures"] += 1
             self.failures.append(text)
+
+    def note_silence(self, text: str) -> None:
+        """Something had no answer, or none of the API's."""
+        with self.lock:
+            self.counts["unanswered"] += 1
+            self.silences.append(text)
 
     def note_session(self, player: int, opened: Mapping[str, str]) -> None:
         """A new session has a register of its own; the oldest one is not asked for again."""

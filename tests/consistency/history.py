@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.consistency.floors import NOTHING, Floor, Known, Windows
+from tests.consistency.floors import FOREVER, NOTHING, Floor, Known, Windows
 
 SECOND = 1_000_000_000
 # The relay's 2 s, and half a second for a machine with more to do than cores.
@@ -91,9 +91,10 @@ class _Register:
         return max(self.answered.at(answered_by), self.seen.at(seen_by), own)
 
     def under_way(self, begin: int, end: int, at: int) -> bool:
-        """Whether a write was under way from `begin` to `end` that has not been settled by `at`."""
-        answered = any(row.start < end and row.end > begin and row.end >= at for row in self.writes)
-        return answered or any(row.start < end and row.end + LOST > begin for row in self.lost)
+        """Whether a write was under way from `begin` to `end` that began before `at` and was not settled by then."""
+        last = min(end, at)
+        answered = any(row.start < last and row.end > begin and row.end >= at for row in self.writes)
+        return answered or any(row.start < last and row.end + LOST > begin for row in self.lost)
 
 
 @dataclass(slots=True)
@@ -151,6 +152,15 @@ class History:
     def retire(self, register: str, time: int) -> None:
         """Nobody will use a register any more."""
         self._retired[register] = time
+
+    def lacking(self, versions: Mapping[str, int]) -> list[str]:
+        """What PostgreSQL lacks, when nothing is under way any more, of the writes that were answered."""
+        answers = {name: row.answered.at(FOREVER) for name, row in self._registers.items()}
+        return [
+            f"{name}: version {versions[name]}, and {known.version} was known by {known.source}"
+            for name, known in answers.items()
+            if name in versions and versions[name] < known.version
+        ]
 
     # --- Judging --------------------------------------------------------------------------------------------
 

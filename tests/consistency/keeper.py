@@ -3,11 +3,10 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tests.consistency.client import Failed, NoAnswer
+from tests.consistency.client import NoAnswer
 from tests.consistency.ground import Ground
 from tests.consistency.history import GRACE, SECOND
 from tests.consistency.schedule import OUTAGES, Fault, Kill, Schedule
@@ -27,8 +26,9 @@ DELAY_SECONDS = 3.0
 class Keeper:
     """Threads that last for a whole run, and two for each episode."""
 
-    def __init__(self, stage: Servers, ground: Ground, truth: Truth) -> None:
+    def __init__(self, stage: Servers, ground: Ground, processes: Sequence[ApiProcess], truth: Truth) -> None:
         self.stage = stage
+        self.processes = processes
         self.ground = ground
         self.faults: Counter[str] = Counter()
         # What a thread met that ends the run; None while all is well.
@@ -79,7 +79,7 @@ class Keeper:
     def instruct(self, schedule: Schedule) -> None:
         """Tells every process an episode's waits; one that is dead is told when it comes back."""
         self._schedule = schedule
-        for process in self.ground.processes:
+        for process in self.processes:
             if process.ready.is_set():
                 self._instruct(process)
 
@@ -87,14 +87,14 @@ class Keeper:
         rows = self._schedule.waits if self._schedule is not None else ()
         waits = {row.step: [row.percent / 100, row.ms / 1000] for row in rows}
         try:
-            process.call("behave", waits=waits, views=[asdict(view) for view in self.ground.views.values()])
+            process.call("behave", waits=waits, views=self.ground.told_views())
         except NoAnswer:
             # It has died, and is told when it comes back.
             return
 
     def _tend(self) -> None:
         """Sees which processes have died, and brings them back, several at once."""
-        for process in self.ground.processes:
+        for process in self.processes:
             if not process.died:
                 continue
             process.ready.clear()
@@ -115,7 +115,7 @@ class Keeper:
         for kill in sorted(kills, key=lambda row: row.at):
             if over.wait(max(began + kill.at - time.monotonic(), 0)):
                 return
-            self.ground.processes[kill.process % len(self.ground.processes)].arm(kill.step)
+            self.processes[kill.process % len(self.processes)].arm(kill.step)
 
     # --- Redis ----------------------------------------------------------------------------------------------
 
@@ -175,13 +175,3 @@ class Keeper:
     def _forget(self) -> None:
         with self.ground.lock:
             self.ground.history.forget(time.monotonic_ns())
-
-    def renew_tokens(self) -> None:
-        """Signs the players in. One whose processes die meanwhile goes without; its reads count as failures."""
-        for player in self.ground.players:
-            for process in self.ground.processes:
-                try:
-                    self.ground.tokens[player] = process.call("open", player=player)["token"]
-                    break
-                except (NoAnswer, Failed):
-                    continue

@@ -3,14 +3,14 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.consistency.client import Connection, Failed, NoAnswer, NobodyThere
+from tests.consistency.client import Failed, NoAnswer, NobodyThere
 from tests.consistency.ground import Ground, Session
 from tests.consistency.history import Read, Write
 from tests.consistency.schedule import Schedule
-from tests.consistency.stage import ApiProcess
+from tests.consistency.stage import Door
 from tests.consistency.views import ENDED, View, session_view
 
 # Stands for whichever session is to be opened or ended: each has a register of its own.
@@ -22,14 +22,17 @@ NOTHING_THERE = 0.02
 
 
 class Lane:
-    """One thread of an episode."""
+    """One thread of an episode. `pace` is how many seconds it waits after each action, beside a writer's thinking."""
 
-    def __init__(self, ground: Ground, schedule: Schedule, over: threading.Event, seed: str, name: str) -> None:
+    def __init__(
+        self, ground: Ground, schedule: Schedule, over: threading.Event, seed: str, name: str, pace: float = 0.0
+    ) -> None:
         self.ground = ground
         self.schedule = schedule
         self.over = over
+        self.pace = pace
         self.chance = random.Random(f"{seed}/{name}")
-        self.connections = {process.number: Connection(process.port) for process in ground.processes}
+        self.connections = {process.number: process.connection() for process in ground.processes}
         self.views = sorted(name for name, view in ground.views.items() if self._takes_part(view))
         self.registers = {
             family: self._some_of(ground.registers.get(family, [SESSION]), seed) for family in schedule.families
@@ -44,7 +47,7 @@ class Lane:
     def _takes_part(self, view: View) -> bool:
         return any(register.partition(":")[0] in self.schedule.families for register, _, _ in view.shows)
 
-    def run(self, action: Callable[[ApiProcess], None]) -> None:
+    def run(self, action: Callable[[Door], None]) -> None:
         """Repeats an action, each time on a process that is up, until the episode is over."""
         try:
             self._repeat(action)
@@ -52,7 +55,7 @@ class Lane:
             for connection in self.connections.values():
                 connection.close()
 
-    def _repeat(self, action: Callable[[ApiProcess], None]) -> None:
+    def _repeat(self, action: Callable[[Door], None]) -> None:
         while not self.over.is_set():
             up = [process for process in self.ground.processes if process.ready.is_set()]
             if not up:
@@ -61,14 +64,17 @@ class Lane:
             process = self.chance.choice(up)
             try:
                 action(process)
-            except NoAnswer:
+            except NoAnswer as error:
+                self.ground.note_silence(f"process {process.number}: {error}")
                 self.over.wait(NOTHING_THERE)
             except Failed as error:
                 self.ground.note_failure(f"process {process.number}: {error}")
+            if self.pace:
+                self.over.wait(self.pace)
 
     # --- Reading --------------------------------------------------------------------------------------------
 
-    def batch(self, process: ApiProcess) -> None:
+    def batch(self, process: Door) -> None:
         """A batch of reads inside the process."""
         sessions = self._sessions()
         if not self.views and not sessions:
@@ -96,7 +102,7 @@ class Lane:
         registers = [name] if view is None else [register for register, _, _ in view.shows]
         return Read(start, end, pid, f"{where} {outcome} {name}", list(zip(registers, versions, strict=True)))
 
-    def http(self, process: ApiProcess) -> None:
+    def http(self, process: Door) -> None:
         """One read through an endpoint, as a player's client makes it."""
         sessions = {session.register: session for session in self._sessions()}
         if not self.views and not sessions:
@@ -122,7 +128,7 @@ class Lane:
 
     # --- Writing --------------------------------------------------------------------------------------------
 
-    def write(self, process: ApiProcess) -> None:
+    def write(self, process: Door) -> None:
         """One write, then a pause. Each register of a family is written a quarter as often as the one before it."""
         if time.monotonic() > self.rest_begins:
             self.over.wait()
@@ -135,13 +141,13 @@ class Lane:
             self._write_register(process, register)
         self.over.wait(self.chance.random() * self.schedule.think_ms / 1000)
 
-    def _write_register(self, process: ApiProcess, register: str) -> None:
+    def _write_register(self, process: Door, register: str) -> None:
         how, buyer = self.chance.choice(WAYS), self.chance.choice(self.ground.players)
         answer = self._asked(process, register, "write", register=register, how=how, buyer=buyer)
         text = f"the answer to a write in process {process.number}"
         self.ground.note_write(register, Write(answer["start"], answer["end"], answer["pid"]), answer["version"], text)
 
-    def _write_session(self, process: ApiProcess) -> None:
+    def _write_session(self, process: Door) -> None:
         session = self.ground.session_to_end(self.chance)
         if session is None:
             player = self.chance.choice(self.ground.players)
@@ -151,7 +157,7 @@ class Lane:
         text = f"the answer to its end in process {process.number}"
         self.ground.note_write(session.register, Write(answer["start"], answer["end"], answer["pid"]), ENDED, text)
 
-    def _asked(self, process: ApiProcess, written: str, call: str, /, **body: Any) -> Any:
+    def _asked(self, process: Door, written: str, call: str, /, **body: Any) -> Any:
         """A write; where it has no answer, or a bad one, nobody knows whether it took place."""
         pid, start = process.pid, time.monotonic_ns()
         try:
@@ -161,3 +167,13 @@ class Lane:
         except (NoAnswer, Failed):
             self.ground.note_lost(written, Write(start, time.monotonic_ns(), pid))
             raise
+
+
+def lanes(
+    ground: Ground, schedule: Schedule, over: threading.Event, seed: str, pace: float = 0.0
+) -> Iterator[tuple[Callable[..., None], Callable[[Door], None]]]:
+    """What each thread of an episode runs, and with which action, until `over`."""
+    for kind, count in (("batch", schedule.readers), ("http", schedule.clients), ("write", schedule.writers)):
+        for number in range(count):
+            lane = Lane(ground, schedule, over, seed, f"{kind}/{number}", pace)
+            yield lane.run, getattr(lane, kind)

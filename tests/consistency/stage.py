@@ -193,13 +193,30 @@ def _locked(path: Path) -> TextIO | None:
     return file
 
 
-class ApiProcess:
+class Door:
+    """Where the API is asked: one process of it, or what stands in front of several. `ready` is set while it may be,
+    `pid` is whose answers it gives, 0 where nobody knows."""
+
+    def __init__(self, number: int, port: int, host: str = "127.0.0.1") -> None:
+        self.number, self.port, self.host = number, port, host
+        self.ready = threading.Event()
+        self.pid = 0
+
+    def connection(self) -> Connection:
+        """A new one."""
+        return Connection(self.port, self.host)
+
+    def call(self, name: str, **body: Any) -> Any:
+        """One of the app's calls, on a connection of its own. Raises NoAnswer or Failed."""
+        with closing(self.connection()) as connection:
+            return connection.call(name, **body)
+
+
+class ApiProcess(Door):
     """One process of the API, on a port that it keeps when it comes back."""
 
     def __init__(self, number: int, stage: Servers, off: str) -> None:
-        self.number = number
-        self.port = free_port()
-        self.ready = threading.Event()
+        super().__init__(number, free_port())
         self._child = Child(
             f"API process {number}",
             [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port),
@@ -209,7 +226,6 @@ class ApiProcess:
             cwd=ROOT,
             env=stage.environment(CONSISTENCY_OFF=off),
         )  # fmt: skip
-        self.pid = 0
 
     @property
     def died(self) -> bool:
@@ -226,11 +242,6 @@ class ApiProcess:
                 self.pid = int(self.call("hello")["pid"])
                 return
         raise StageError(f"API process {self.number} did not come up:\n{self._child.tail()}")
-
-    def call(self, name: str, **body: Any) -> Any:
-        """One of the app's calls, on a connection of its own. Raises NoAnswer or Failed."""
-        with closing(Connection(self.port)) as connection:
-            return connection.call(name, **body)
 
     def stop(self) -> None:
         """Ends it, whatever it does."""

@@ -30,6 +30,7 @@ from tests.consistency.views import NEEDED, View, multipliers_version, name_vers
 # How many registers a family has at most; a schedule says how many of them take part.
 KEYS = 4
 MUCH = 10**12
+DEAR = 100
 
 
 # --- Making it ----------------------------------------------------------------------------------------------
@@ -58,8 +59,8 @@ def _recipe(slug: str, ingredient: Resource, quantity: int) -> Recipe:
 
 
 def _listing(seller: Player, resource: Resource, number: int) -> Listing:
-    """The offers of one resource differ by their price."""
-    price = number + 1
+    """The offers of one resource differ by their price; none is one that a bot of `simulate` would pay."""
+    price = number + DEAR
     found = Listing.objects.filter(seller=seller, resource=resource, unit_price=price).first()
     if found is None:
         inventory.player_grant(login=seller.login, coins=0, items={resource.slug: MAX_QUANTITY})

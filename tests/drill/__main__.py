@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bcraftd.embedded.postgres import PostgresServer
+from tests.drill.bots import Seen, simulating
+from tests.drill.checker import APPLICATION, Checked, checking
 from tests.drill.namespaces import Network
 from tests.drill.players import Record, playing
 from tests.drill.pooler import Pooler
@@ -19,30 +21,48 @@ from tests.drill.standby import following, promote
 BEFORE, AFTER = 5.0, 12.0
 # What whoever promotes (an operator, Patroni) takes to be sure that PostgreSQL's primary is gone.
 NOTICED_AFTER = 2.0
-COLUMNS = ("fault", "requests", "5xx", "stale reads", "lost writes", "time to normal")
+COLUMNS = ("fault", "requests", "of bots", "of the checker", "5xx", "stale reads", "lost writes", "time to normal")
 
 
 @dataclass
 class Row:
-    """What one fault did. normal: seconds from the first failure or read past Redis to the last. window: the
-    seconds in which failures are no wonder."""
+    """What one fault did: to the players, the bots and the checker. normal: seconds from the first failure or read past
+    Redis of a player's to the last. window: the seconds in which failures are no wonder."""
 
     fault: str
     record: Record
+    bots: Seen
+    checked: Checked
     normal: float
     window: float = 0.0
 
     @property
     def bad(self) -> list[str]:
         """What must not be."""
-        late = [text for _, text in self.record.failed] if self.normal > self.window or not self.window else []
-        return [*late, *self.record.stale, *self.record.lost]
+        late = self.failed if self.normal > self.window or not self.window else []
+        return [*late, *self.stale, *self.lost, *self.bots.refused]
+
+    @property
+    def failed(self) -> list[str]:
+        """What was answered with a 5xx, by the API or by HAProxy, or not at all."""
+        return [*(text for _, text in self.record.failed), *self.bots.failed, *self.checked.failed]
+
+    @property
+    def stale(self) -> list[str]:
+        """Reads that showed less than had been answered, by whoever noticed."""
+        return [*self.record.stale, *self.bots.stale, *self.checked.stale]
+
+    @property
+    def lost(self) -> list[str]:
+        """Answered writes that were not there in the end."""
+        return [*self.record.lost, *self.checked.lost]
 
     @property
     def cells(self) -> tuple[str, ...]:
-        seen = self.record
-        counts = (seen.requests, len(seen.failed), len(seen.stale), len(seen.lost))
-        return (self.fault, *map(str, counts), f"{self.normal:.1f} s")
+        bots, checked = self.bots.requests, self.checked.requests
+        requests = (self.record.requests + bots + checked, bots, checked)
+        counts = (*requests, len(self.failed), len(self.stale), len(self.lost))
+        return (self.fault, *(f"{count:,}" for count in counts), f"{self.normal:.1f} s")
 
 
 @contextmanager
@@ -55,21 +75,22 @@ def folders() -> Iterator[tuple[Path, Path]]:
 
 
 def struck(stage: Stage, name: str, fault: Callable[[], object], *, cut_off: int | None = None) -> Row:
-    """Plays before, during and after a fault.
+    """Plays before, during and after a fault: players and the checker at every door, bots at the last one.
 
     cut_off: an instance that is not normal as long as the fault lasts, by design.
     """
-    with playing(stage.instances) as record:
+    with simulating(stage) as bots, checking(stage) as checked, playing(stage.doors) as record:
         time.sleep(BEFORE)
         began = record.now
+        checked.struck()
         fault()
         time.sleep(AFTER)
-    return Row(name, record, record.normal_after(began, but=cut_off))
+    return Row(name, record, bots, checked, record.normal_after(began, but=cut_off))
 
 
 def on_one_host(folder: Path, sockets: Path) -> Iterator[Row]:
-    """Faults of processes, with pgbouncer between the API and PostgreSQL."""
-    stage = Stage(folder)
+    """Faults of processes, with HAProxy in front of the API and pgbouncer between the API and PostgreSQL."""
+    stage = Stage(folder, application=APPLICATION, balanced=True)
     pooler: Pooler | None = None
     try:
         stage.start_servers()
@@ -95,7 +116,7 @@ def on_one_host(folder: Path, sockets: Path) -> Iterator[Row]:
 
 def with_a_standby(folder: Path, sockets: Path) -> Iterator[Row]:
     """The database dies, and the pooler is told of its synchronous standby."""
-    stage = Stage(folder, durable=True)
+    stage = Stage(folder, durable=True, application=APPLICATION, balanced=True)
     others: list[Pooler | PostgresServer] = []
     try:
         stage.start_servers()
@@ -128,7 +149,8 @@ def on_two_hosts(folder: Path, sockets: Path) -> Iterator[Row]:
     """A split between hosts: the primary, a sentinel and an instance here, everything else there."""
     with Network() as network:
         left, right = network.places()
-        stage = Stage(folder, places=[left, right, left, right, right], hosts=[left, right], sockets=sockets)
+        places = [left, right, left, right, right]
+        stage = Stage(folder, places=places, hosts=[left, right], sockets=sockets, application=APPLICATION)
         try:
             stage.start()
 
