@@ -82,7 +82,6 @@ def struck(stage: Stage, name: str, fault: Callable[[], object], *, cut_off: int
     with simulating(stage) as bots, checking(stage) as checked, playing(stage.doors) as record:
         time.sleep(BEFORE)
         began = record.now
-        checked.struck()
         fault()
         time.sleep(AFTER)
     return Row(name, record, bots, checked, record.normal_after(began, but=cut_off))

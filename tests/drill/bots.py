@@ -12,8 +12,8 @@ from bcraftd.embedded.process import Child, ServerError
 from tests.drill.stage import Stage
 from tests.programs import ROOT
 
-PLAYERS = 8
-THINK = 0.2
+PLAYERS = 6
+THINK = 0.3
 # It is told to end before.
 LONGEST = 600
 # What simulate says of an answer that it did not expect; everything else contradicts what was answered before.
