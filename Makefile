@@ -36,8 +36,8 @@ OPERATIONS := 100000
 check-economy: install ## play, kill PostgreSQL and workers, and count every coin and item (OPERATIONS=100000 SEED=7)
 	@$(BIN)/python -m tests.economy --operations $(OPERATIONS) $(if $(SEED),--seed $(SEED))
 
-drill: install ## break Redis, its network and PostgreSQL under load, and print what the players saw (needs root and pgbouncer)
-	@$(BIN)/python -m tests.drill
+drill: install ## break Redis, its network and PostgreSQL under load, and print what was seen (needs root, pgbouncer, haproxy; OFF=fence,drop)
+	@$(BIN)/python -m tests.drill $(if $(OFF),--off $(OFF))
 
 CASES := 100000
 fuzz: install ## bad values in every place of every call, by the trap table and schemathesis (CASES=100000 SEED=7)

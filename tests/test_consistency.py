@@ -181,6 +181,25 @@ def test_a_flushed_fence_of_a_writer_that_died_excuses_until_the_next_write_is_a
     assert judged(history) == (1, 1)
 
 
+def test_what_was_seen_before_a_write_began_is_not_excused_by_it() -> None:
+    history = History()
+    history.memory_lost(0, FOREVER)
+    history.looked({X: 1}, 50, "a look")
+    history.answered(X, write(100, 200), 2, "a write")
+    history.read([read(60, 70, 0), read(150, 160, 0)], 300)
+    assert judged(history) == (1, 1)
+
+
+def test_answered_writes_that_postgresql_lacks_are_lost_and_others_are_not() -> None:
+    history = History()
+    history.answered(X, write(10, 20), 3, "a write")
+    history.answered("market:1", write(10, 20), 5, "a write")
+    history.lost("market:1", write(30, 40))
+    assert history.lacking({X: 3, "market:1": 6, "market:2": 0}) == []
+    (lost,) = history.lacking({X: 2, "market:1": 5})
+    assert lost == f"{X}: version 2, and 3 was known by a write"
+
+
 def test_without_a_flush_a_writer_that_died_excuses_nothing() -> None:
     history = History()
     history.lost(X, write(100, 200))

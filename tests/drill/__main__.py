@@ -1,9 +1,11 @@
-"""`make drill`: each fault under load, and a table of what the players saw."""
+"""`make drill`: each fault under load, and a table of what players, bots and the consistency checker saw."""
 
+import argparse
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +89,7 @@ def struck(stage: Stage, name: str, fault: Callable[[], object], *, cut_off: int
     return Row(name, record, bots, checked, record.normal_after(began, but=cut_off))
 
 
-def on_one_host(folder: Path, sockets: Path) -> Iterator[Row]:
+def on_one_host(folder: Path, sockets: Path) -> Generator[Row, None, None]:
     """Faults of processes, with HAProxy in front of the API and pgbouncer between the API and PostgreSQL."""
     stage = Stage(folder, application=APPLICATION, balanced=True)
     pooler: Pooler | None = None
@@ -113,7 +115,7 @@ def on_one_host(folder: Path, sockets: Path) -> Iterator[Row]:
         stage.stop()
 
 
-def with_a_standby(folder: Path, sockets: Path) -> Iterator[Row]:
+def with_a_standby(folder: Path, sockets: Path) -> Generator[Row, None, None]:
     """The database dies, and the pooler is told of its synchronous standby."""
     stage = Stage(folder, durable=True, application=APPLICATION, balanced=True)
     others: list[Pooler | PostgresServer] = []
@@ -144,7 +146,7 @@ def with_a_standby(folder: Path, sockets: Path) -> Iterator[Row]:
             other.stop()
 
 
-def on_two_hosts(folder: Path, sockets: Path) -> Iterator[Row]:
+def on_two_hosts(folder: Path, sockets: Path) -> Generator[Row, None, None]:
     """A split between hosts: the primary, a sentinel and an instance here, everything else there."""
     with Network() as network:
         left, right = network.places()
@@ -163,8 +165,12 @@ def on_two_hosts(folder: Path, sockets: Path) -> Iterator[Row]:
             stage.stop()
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Prints the table; returns 1 where a row is not as it must be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.drill", description="Breaks what the API stands on.")
+    parser.add_argument("--off", default="", help="mechanisms to switch off: fence, lease, drop (with commas)")
+    # The instances inherit it, and tests/consistency/app.py reads it.
+    os.environ["CONSISTENCY_OFF"] = parser.parse_args(words).off
     rows = []
     for play in (on_one_host, on_two_hosts, with_a_standby):
         with folders() as places:
@@ -183,4 +189,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
