@@ -14,6 +14,8 @@ ends it: it is printed with what was known before and by whom, then smaller sche
 that failed is printed as JSON, fit for `--schedule`. Schedules are replayed, races are not: the machine interleaves a
 schedule's threads as it likes, so that a failure may take several runs of its schedule to come again.
 
+`make drill` lets the same load and the same judge at instances that it breaks itself (tests/drill/checker.py).
+
 | file | holds |
 |---|---|
 | `history.py`, `floors.py` | the judge: pure, and tested by itself |
