@@ -8,6 +8,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import cache, selectors, signals  # noqa: F401 - importing declares fillers and receivers
+        from bcraftd import replicas
         from bcraftd.cache import register
 
-        register(cache.ENTRIES, cache.TABLE)
+        register(cache.ENTRIES, [*cache.TABLE, *replicas.where_used(cache.LAGGING)])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from accounts.models import Player, PlayerSession
+from bcraftd import replicas
 from bcraftd.cache import Entry, When, WriteBehind
 
 # Write-through: the row and the value are written together, and a request only reads the value. When a session was
@@ -34,3 +35,5 @@ TABLE = [
     When(PlayerSession, SESSION, _of, columns=frozenset({"role", "player", "created_at"}), creation=False),
     When(Player, SESSION, _all_of, columns=frozenset({"login", "is_active"}), creation=False),
 ]
+# Profiles; a ledger entry is written with each change of what a player has.
+LAGGING = [replicas.shown(Player, lambda player: [(replicas.PLAYER, player.pk)])]

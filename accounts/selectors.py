@@ -14,8 +14,10 @@ from accounts.models import LedgerEntry, Player, PlayerSession
 from bcraftd.cache import Fresh
 from bcraftd.identity import Principal
 from bcraftd.pagination import keyset_page
+from bcraftd.replicas import PLAYER, may_lag
 from inventory import selectors as inventory
 from leaderboard import selectors as leaderboard
+from leaderboard.models import LeaderboardRow
 
 # Seconds that last_seen_at in PostgreSQL may lag while Redis is away and nothing is gathered there.
 LAST_SEEN_LAG = 300
@@ -96,7 +98,8 @@ def me_get(player_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def profile_get(player_id: int) -> dict[str, Any] | None:
+@may_lag(PLAYER, "player_id", Player, LeaderboardRow)
+def profile_get(*, player_id: int) -> dict[str, Any] | None:
     """A player's public page, None where there is no such active player. Two queries."""
     player = Player.objects.filter(pk=player_id, is_active=True).values("id", "login", "level").first()
     if player is None:
@@ -120,6 +123,7 @@ def sessions_of(principal: Principal) -> list[dict[str, Any]]:
     return [{**row, "current": row["session_id"] == principal.session_id} for row in rows]
 
 
+@may_lag(PLAYER, "player_id", LedgerEntry)
 def wallet_page(*, player_id: int, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of the player's ledger entries, newest first. One query."""
     rows, following = keyset_page(

@@ -1,6 +1,7 @@
 """What all admin pages share: the site, read-only histories, refusals as messages, counting that stays cheap."""
 
 from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 from django.contrib import messages
@@ -24,6 +25,7 @@ from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 from unfold.views import ChangeList
 
+from bcraftd import replicas
 from bcraftd.errors import CODES, Refusal
 
 # Rows that a list counts before it says "as many as one can page through": a COUNT over millions takes seconds.
@@ -63,6 +65,19 @@ class OperatorsSite(UnfoldAdminSite):
     """Unfold's site with the cache observatory's pages, and where two of its own would fail here."""
 
     index_template = "dashboard.html"
+
+    def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
+        """As Django's; after what an operator has done, lists show it."""
+
+        @wraps(view)
+        def run(request: HttpRequest, *args: Any, **rest: Any) -> HttpResponseBase:
+            try:
+                return view(request, *args, **rest)
+            finally:
+                if request.method not in ("GET", "HEAD"):
+                    replicas.written(int(request.user.pk or 0))
+
+        return super().admin_view(run, cacheable)
 
     def extra_urls(self) -> list[URLPattern]:
         """What unfold asks for pages that belong to no model."""
@@ -156,9 +171,18 @@ class BaseAdmin(ModelAdmin):
         if any("\0" in text for pair in request.GET.lists() for text in (pair[0], *pair[1])):
             return without
         try:
-            return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+            if request.method != "GET":
+                return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+            operator = int(request.user.pk or 0)
+            page = partial(self._list, request, extra_context)
+            return replicas.at_replica(page, kind=replicas.PLAYER, id=operator, models=[self.model])
         except DataError:
             return without
+
+    def _list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:
+        """The list, written: a template asks for its rows late, when they would come from elsewhere."""
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page.render() if isinstance(page, TemplateResponse) else page
 
     def changeform_view(self, request: HttpRequest, *args: Any, **rest: Any) -> HttpResponse:
         return self._said(request, lambda: super(BaseAdmin, self).changeform_view(request, *args, **rest))

@@ -12,8 +12,10 @@ class BcraftdConfig(AppConfig):
         from django_q.signals import post_spawn
 
         # Importing the checks and the logs registers them.
-        from bcraftd import checks, logs, migrating, schedules, tasklogs  # noqa: F401
-        from bcraftd.cache import outbox
+        from bcraftd import checks, logs, migrating, replicas, schedules, tasklogs  # noqa: F401
+        from bcraftd.cache import outbox, register
+
+        register(replicas.entries(), [])
 
         # Django sends the signal only for apps that have models, which this one has not.
         post_migrate.connect(schedules.after_migrate, sender=apps.get_app_config("django_q"))

@@ -6,13 +6,14 @@ Every command of manage.py runs them, and so does who serves without it (bcraftd
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, run_checks
+from django.core.checks import CheckMessage, Error, Warning, run_checks
 from django.core.checks import register as django_register
 from django.core.exceptions import ImproperlyConfigured
 
@@ -21,6 +22,7 @@ from bcraftd.network import is_loopback
 
 TAG = "bcraftd"
 MIN_KEY_BYTES = 32
+LEAST_SENTINELS = 3
 MAKE_ONE = 'Make one: python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 register = django_register(TAG)
@@ -61,8 +63,9 @@ def secrets_are_strong(app_configs: Sequence[AppConfig] | None, **options: Any) 
 
 def _passwords() -> Iterator[tuple[str, str, str]]:
     """The passwords of the servers that we connect to: the setting's name, the host, the password."""
-    database = settings.DATABASES["default"]
-    yield "DATABASE_URL", str(database.get("HOST", "")), str(database.get("PASSWORD", ""))
+    for alias, database in settings.DATABASES.items():
+        name = "DATABASE_URL" if alias == "default" else "DATABASE_REPLICA_URLS"
+        yield name, str(database.get("HOST", "")), str(database.get("PASSWORD", ""))
     for host in redisplace.hosts_of(settings.REDIS_URL):
         yield "REDIS_URL (or REDIS_PASSWORD)", host, redisplace.password_of(settings.REDIS_URL)
 
@@ -117,6 +120,50 @@ def redis_asks_who_is_there(app_configs: Sequence[AppConfig] | None, **options: 
             f"REDIS_URL (or REDIS_HOST) names a Redis on {', '.join(hosts)} without a password.",
             hint="Give that server a requirepass, and us redis://:password@host:port/number (or REDIS_PASSWORD).",
             id="bcraftd.E009",
+        )
+    ]
+
+
+@register
+def replicas_are_others(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.E010: a database that is named twice answers no more than once."""
+    places = Counter(
+        (each.get("OPTIONS", {}).get("host") or each["HOST"] or "a local socket", each["PORT"] or 5432, each["NAME"])
+        for each in settings.DATABASES.values()
+    )
+    twice = sorted(f"{host}:{port}/{name}" for (host, port, name), count in places.items() if count > 1)
+    if not twice:
+        return []
+    return [
+        Error(
+            f"DATABASE_REPLICA_URLS names {', '.join(twice)} again, which DATABASE_URL or it itself has named.",
+            hint="Name each streaming replica once, and never the primary. Without replicas leave it empty.",
+            id="bcraftd.E010",
+        )
+    ]
+
+
+@register
+def sentinels_can_agree(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """bcraftd.W001, W002: a Redis under Sentinel that nobody would replace, and a word that nobody reads."""
+    service = settings.REDIS_SERVICE
+    if service is None:
+        if not settings.REDIS_SENTINEL_PASSWORD:
+            return []
+        return [
+            Warning(
+                "REDIS_SENTINEL_PASSWORD is set, and REDIS_URL names no Sentinel.",
+                hint=f"REDIS_URL is one of {redisplace.FORMS}.",
+                id="bcraftd.W002",
+            )
+        ]
+    if len(set(service.sentinels)) >= LEAST_SENTINELS:
+        return []
+    return [
+        Warning(
+            f"REDIS_URL names {len(set(service.sentinels))} Sentinels: when one of two is gone, nobody has a majority.",
+            hint="Run three on three hosts, and name them all.",
+            id="bcraftd.W001",
         )
     ]
 

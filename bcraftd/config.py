@@ -125,7 +125,13 @@ class Config:
 
     def database(self, name: str) -> dict[str, Any]:
         """A PostgreSQL URL as Django's dictionary. Raises ImproperlyConfigured where it is missing or another kind."""
-        url = self.secret(name)
+        return self._database(name, self.secret(name))
+
+    def databases(self, name: str) -> list[dict[str, Any]]:
+        """PostgreSQL URLs separated by commas; a comma in a password is written %2C."""
+        return [self._database(name, url) for url in self.words(name)]
+
+    def _database(self, name: str, url: str) -> dict[str, Any]:
         parsed: dict[str, Any] = {}
         if url.startswith(("postgres://", "postgresql://")):
             # What urlsplit says of a bad port or address would show half of the URL; the form is enough.

@@ -19,6 +19,7 @@ from redis.retry import Retry
 from bcraftd import redisplace
 from bcraftd.config import Config
 from bcraftd.masking import Masked
+from bcraftd.postgresql.connecting import connecting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -115,36 +116,17 @@ _database = env.database("DATABASE_URL")
 # Whether a pgbouncer in transaction mode stands in between: a connection is somebody else's after each transaction, and
 # takes no words at its start. bcraftd/postgresql/base.py then says them in each transaction.
 DATABASE_POOLED = env.flag("DATABASE_POOLED", False)
-# No request may hold a lock for long: a writer that hangs is ended by the server (milliseconds). All of it stays below
-# what a fence lives: see bcraftd/postgresql/base.py. The last one tells the triggers that watch for changes from
-# outside that these connections say what they change.
-DATABASE_WORDS = {
-    "statement_timeout": "7000",
-    "lock_timeout": "5000",
-    "idle_in_transaction_session_timeout": "7000",
-    "bcraftd.writer": "project",
-}
+# Replicas of it by streaming replication, for reads that may lag: bcraftd/replicas.py.
+_replicas = env.databases("DATABASE_REPLICA_URLS")
 DATABASES = {
-    "default": {
-        **_database,
-        # Django's own, with a place around each commit: that is where fences stand.
-        "ENGINE": "bcraftd.postgresql",
-        "CONN_MAX_AGE": None,
-        # A restarted PostgreSQL costs a request one ping, not an error.
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            # What the URL asks for, sslmode above all.
-            **_database.get("OPTIONS", {}),
-            "connect_timeout": 5,
-            **(
-                {}
-                if DATABASE_POOLED
-                else {"options": " ".join(f"-c {name}={value}" for name, value in DATABASE_WORDS.items())}
-            ),
-        },
-        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
-    }
+    "default": connecting(_database, pooled=DATABASE_POOLED),
+    **{
+        f"replica-{number}": connecting(url, pooled=DATABASE_POOLED, replica=True)
+        for number, url in enumerate(_replicas, 1)
+    },
 }
+DATABASE_REPLICAS = [name for name in DATABASES if name != "default"]
+DATABASE_ROUTERS = ["bcraftd.postgresql.lagging.Router"] if DATABASE_REPLICAS else []
 
 # --- Redis: django-redis is the only way to it ------------------------------------------------------------
 
@@ -411,7 +393,11 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 # Every how many answers of the express lane leave a line; 0: none does. A line takes half as long as the answer does.
 LOG_HITS = env.number("LOG_HITS", 0)
-_passwords = [str(_database.get("PASSWORD") or ""), redisplace.password_of(REDIS_URL), REDIS_SENTINEL_PASSWORD]
+_passwords = [
+    *(str(each.get("PASSWORD") or "") for each in DATABASES.values()),
+    redisplace.password_of(REDIS_URL),
+    REDIS_SENTINEL_PASSWORD,
+]
 _shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,

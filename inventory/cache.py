@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from bcraftd import replicas
 from bcraftd.cache import Entry, Hot, When, hot
 from inventory.models import InventoryItem, PlayerProfession, Profession, Recipe, RecipeIngredient, Resource
 
@@ -68,4 +69,9 @@ TABLE = [
     When(Recipe, RECIPES, _one),
     When(RecipeIngredient, RECIPES, _one),
     When(Profession, PROFESSIONS, _one),
+]
+# A movement is written with each change of what is held.
+LAGGING = [
+    replicas.shown(InventoryItem, lambda item: [(replicas.PLAYER, item.player_id)]),
+    replicas.shown(Resource, lambda resource: [(replicas.RESOURCE, resource.pk)]),
 ]

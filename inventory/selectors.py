@@ -8,6 +8,7 @@ from django.db import connection
 
 from bcraftd.cache import Answer, Fresh
 from bcraftd.pagination import keyset_page
+from bcraftd.replicas import PLAYER, may_lag
 from inventory import rules
 from inventory.cache import INVENTORY, KNOWN_RECIPES, PROFESSIONS, RECIPES, RESOURCES
 from inventory.models import (
@@ -210,6 +211,7 @@ def profession_shown(row: PlayerProfession) -> dict[str, Any]:
     }
 
 
+@may_lag(PLAYER, "player_id", ItemMovement)
 def movements_page(*, player_id: int, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of the player's item movements, newest first. One query."""
     rows, following = keyset_page(

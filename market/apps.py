@@ -7,7 +7,8 @@ class MarketConfig(AppConfig):
     name = "market"
 
     def ready(self) -> None:
+        from bcraftd import replicas
         from bcraftd.cache import register
         from market import cache, selectors  # noqa: F401 - importing selectors declares what fills the entries
 
-        register(cache.ENTRIES, cache.TABLE)
+        register(cache.ENTRIES, [*cache.TABLE, *replicas.where_used(cache.LAGGING)])

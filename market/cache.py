@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from accounts.models import Player
+from bcraftd import replicas
 from bcraftd.cache import Entry, Hot, When, WriteBehind, hot
 from inventory.models import Resource
 from market.models import Listing, Trade
@@ -52,6 +53,14 @@ def _where_selling(player: Player) -> Iterator[Mapping[str, Any]]:
     yield {"resource_id": ALL}
 
 
+def _sides(trade: Trade) -> list[tuple[str, int]]:
+    return [
+        (replicas.PLAYER, trade.buyer_id),
+        (replicas.PLAYER, trade.seller_id),
+        (replicas.RESOURCE, trade.resource_id),
+    ]
+
+
 ENTRIES = [LISTINGS]
 TABLE = [
     # Every column but `views`, which no page shows.
@@ -60,3 +69,5 @@ TABLE = [
     When(Resource, LISTINGS, _resource, columns=frozenset({"name"})),
     When(Player, LISTINGS, _where_selling, columns=frozenset({"login"}), creation=False),
 ]
+# Trades and candles; coins of a trade move with it.
+LAGGING = [replicas.shown(Trade, _sides)]

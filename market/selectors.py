@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from bcraftd.cache import Answer, Fresh
 from bcraftd.pagination import cursor_to, keyset_page, place_of
+from bcraftd.postgresql import lagging
+from bcraftd.replicas import PLAYER, RESOURCE, may_lag
 from inventory.models import Resource
 from market.cache import ALL, LISTINGS, VIEWS
 from market.models import Listing, Trade
@@ -196,6 +198,7 @@ def listings_of(*, seller_id: int, limit: int, status: str | None = None, cursor
     return {"listings": [listing_shown(row) for row in found], "next": following}
 
 
+@may_lag(PLAYER, "player_id", Trade)
 def trades_page(*, player_id: int, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of the trades that a player bought or sold in, newest first. One query."""
     found, following = keyset_page(
@@ -263,6 +266,7 @@ LIMIT %s
 """
 
 
+@may_lag(RESOURCE, "resource_id", Resource, Trade)
 def resource_history(*, resource_id: int, interval: str, limit: int) -> dict[str, Any] | None:
     """The newest candles of a resource's trades, oldest first; None for an unknown resource. Two queries.
 
@@ -270,7 +274,7 @@ def resource_history(*, resource_id: int, interval: str, limit: int) -> dict[str
     """
     if not _exists(resource_id):
         return None
-    with connection.cursor() as cursor:
+    with lagging.connection_for(Trade).cursor() as cursor:
         cursor.execute(_CANDLES, [interval, resource_id, limit])
         names = [column.name for column in cursor.description]
         candles = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

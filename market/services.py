@@ -5,6 +5,7 @@ move by the functions coins_transfer and items_move of PostgreSQL; listing and b
 (market/sql.py) and call these two, everything else calls them by accounts.services and inventory.services.
 """
 
+import json
 import logging
 import uuid
 
@@ -71,10 +72,7 @@ def _locked(listing_id: int) -> Listing:
     return Listing.objects.select_for_update().get(pk=listing_id)
 
 
-_BUY = (
-    "SELECT outcome, detail, body, bought_resource"
-    " FROM market_buy(%s, %s, %s, %s, %s, %s, %s::uuid, %s, %s, %s, %s::interval)"
-)
+_BUY = "SELECT outcome, detail, body FROM market_buy(%s, %s, %s, %s, %s, %s, %s::uuid, %s, %s, %s, %s::interval)"
 
 
 @atomic
@@ -95,12 +93,18 @@ def listing_buy(*, buyer_id: int, listing_id: int, quantity: int | None, once: K
                 str(uuid.uuid4()), *keyed, str(KEPT),
             ],
         )  # fmt: skip
-        outcome, detail, body, resource_id = cursor.fetchone()
+        outcome, detail, body = cursor.fetchone()
     if outcome == "replayed":
         return Kept(200, bytes(body), replayed=True)
     if outcome != "bought":
         raise Refusal(outcome, detail or "")
-    changed([Trade(resource_id=resource_id), InventoryItem(player_id=buyer_id)])
+    trade = json.loads(bytes(body))["trade"]
+    changed(
+        [
+            Trade(resource_id=trade["resource_id"], buyer_id=buyer_id, seller_id=trade["seller_id"]),
+            InventoryItem(player_id=buyer_id),
+        ]
+    )
     return Kept(200, bytes(body))
 
 

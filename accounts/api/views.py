@@ -119,7 +119,7 @@ class Profile(PublicView):
     def get(self, request: Request, player_id: int) -> HttpResponse:
         """A player's public page."""
         self.query()
-        profile = selectors.profile_get(player_id)
+        profile = selectors.profile_get(player_id=player_id)
         if profile is None:
             raise Refusal("not_found")
         return json_answer(profile)

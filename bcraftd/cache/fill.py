@@ -14,6 +14,7 @@ from django.db import connection
 
 from bcraftd.cache import stamp, stats, steps, store
 from bcraftd.cache.entry import Answer, Entry, Fresh, new_token, variant_name
+from bcraftd.postgresql import lagging
 
 # Seconds that a reader waits for somebody else's fill, in growing steps, before it reads for itself.
 WAITS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.1)
@@ -21,8 +22,8 @@ WAITS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.1)
 
 def get(entry: Entry, params: Mapping[str, Any], variant: Mapping[str, Any]) -> Answer | None:
     """The value of an entry; see Entry.get."""
-    # Inside a transaction we may have written what nobody else sees yet: neither serve nor store.
-    if not settings.CACHE_ENABLED or connection.in_atomic_block:
+    # Inside a transaction we may have written what nobody else sees yet, and a replica lags: neither serve nor store.
+    if not settings.CACHE_ENABLED or connection.in_atomic_block or lagging.is_asked():
         return _bypass(entry, params, variant)
     key, field = entry.name(params), variant_name(variant)
     try:

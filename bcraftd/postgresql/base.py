@@ -15,6 +15,8 @@ from django.db.backends.postgresql import base
 from django.db.utils import Error, OperationalError
 from psycopg2 import InterfaceError
 
+from bcraftd.postgresql.connecting import WORDS
+
 # Seconds. Longer than any statement may take (settings.DATABASES), shorter than a fence stands (cache/store.py).
 TRANSACTION_TIMEOUT = 8
 # The first PostgreSQL that ends a transaction which takes too long. Before it, statements and idle time are
@@ -85,7 +87,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _words(self) -> dict[str, str]:
         limit = {"transaction_timeout": f"{TRANSACTION_TIMEOUT}s"} if self.pg_version >= HAS_TRANSACTION_TIMEOUT else {}
-        return {**settings.DATABASE_WORDS, **limit}
+        return {**WORDS, **limit}
 
     def is_usable(self) -> bool:
         """As Django's, which asks PostgreSQL before each request's first query; here only where something has come in
