@@ -128,8 +128,9 @@ class Config:
         return self._database(name, self.secret(name))
 
     def databases(self, name: str) -> list[dict[str, Any]]:
-        """PostgreSQL URLs separated by commas; a comma in a password is written %2C."""
-        return [self._database(name, url) for url in self.words(name)]
+        """PostgreSQL URLs separated by commas. Within one, commas are between hosts."""
+        urls = re.split(r"\s*,\s*(?=\w+://)", self.text(name).strip(", "))
+        return [self._database(name, url) for url in urls if url]
 
     def _database(self, name: str, url: str) -> dict[str, Any]:
         parsed: dict[str, Any] = {}

@@ -36,7 +36,7 @@ OURS = ("api", "worker", "migrate", "backup")
 # have no place where others can reach them.
 OUTSIDE_CONTAINERS = {
     "DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD",
-    "DATABASE_POOLED",
+    "DATABASE_POOLED", "DATABASE_REPLICA_URLS",
 }  # fmt: skip
 
 

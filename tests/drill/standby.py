@@ -20,8 +20,9 @@ def _tell(url: str, *statements: str) -> None:
                 cursor.execute(statement)
 
 
-def following(primary: PostgresServer, folder: Path) -> PostgresServer:
-    """A standby of a running server; from now on that one answers a commit once the standby has it on its disk.
+def following(primary: PostgresServer, folder: Path, *, synchronous: bool = True) -> PostgresServer:
+    """A standby of a running server. synchronous: from now on that one answers a commit once the standby has it on its
+    disk.
 
     Raises ServerError.
     """
@@ -37,11 +38,14 @@ def following(primary: PostgresServer, folder: Path) -> PostgresServer:
         raise ServerError(copied.stderr)
     standby.start()
     # After the copy, so that the standby does not wait for one of its own once it is promoted.
-    _tell(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+    if synchronous:
+        _tell(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
     with closing(psycopg2.connect(primary.url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         for _ in Deadline(30).ticks():
-            cursor.execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_replication WHERE sync_state = %s", ["sync" if synchronous else "async"]
+            )
             if (cursor.fetchone() or [0])[0] == 1:
                 return standby
     raise ServerError(f"the standby does not follow:\n{standby.child.tail()}")
