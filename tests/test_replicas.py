@@ -80,11 +80,12 @@ def rename(model: type[Any], pk: int, **columns: Any) -> None:
 
 
 WRITES: dict[str, Callable[[Api, Api], object]] = {
-    "gather": lambda ada, bob: ada.post("/api/gather", resource_id=resource_id(LOG)),
+    # Ten times, since it may find nothing.
+    "gather": lambda ada, bob: [ada.post("/api/gather", resource_id=resource_id(LOG)) for _ in range(10)],
     "craft": lambda ada, bob: ada.post("/api/craft", recipe_id=recipe_id("saw-mutterwood-planks"), quantity=1),
     "list": lambda ada, bob: ada.sells(LOG, 1, 3),
     "buy": lambda ada, bob: bob.post(f"/api/market/listings/{offer()}/buy", quantity=1),
-    "cancel": lambda ada, bob: ada.delete(f"/api/market/listings/{offer()}"),
+    "cancel": lambda ada, bob: ada.post(f"/api/market/listings/{offer()}/cancel"),
     "expire": lambda ada, bob: (overdue(), market_services.listings_expire()),
     "grant": lambda ada, bob: ada.grant(coins=5, mutterwood_log=1),
     "block": lambda ada, bob: rename(Player, ada.id, is_active=False),

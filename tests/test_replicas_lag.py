@@ -170,6 +170,8 @@ def test_an_operators_list_shows_what_the_operator_changed(played: Played) -> No
             fields.pop("csrfmiddlewaretoken", None)
             said = post(f"{page}{first}/change/", **{**fields, "name": "Seventh season"})
             assert said.status_code == 302, re.findall(r'(?s)class="errorlist.*?</ul>', said.text)
+            # The first page says what was done, and names the row too.
+            browser.get(page)
             assert "Seventh season" in browser.get(page).text
             assert played.at_standby("SELECT count(*) FROM environment_season WHERE name = 'Seventh season'") == 0
         finally:
