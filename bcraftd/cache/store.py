@@ -42,6 +42,13 @@ FENCE_MS = 10_000
 recovery: list[Callable[[], object]] = []
 
 
+class ClusterNode(ConnectionError):
+    """REDIS_URL names a node of a Redis Cluster. It has a part of the keys, and no call may name those of two slots."""
+
+    def __init__(self) -> None:
+        super().__init__("this Redis is a node of a Redis Cluster, which is not supported")
+
+
 class _Server:
     """Which Redis process this one talks to, learned from each new connection before its first command.
 
@@ -91,7 +98,10 @@ class _Server:
         self._learn(self._identity(dict(line.split(":", 1) for line in text.splitlines() if ":" in line)), turn)
 
     def _identity(self, info: dict[str, str]) -> str:
-        """Raises ConnectionError for a replica where only the primary counts."""
+        """Raises ClusterNode, and ConnectionError for a replica where only the primary counts."""
+        # Valkey calls it server_mode.
+        if "cluster" in (info.get("redis_mode"), info.get("server_mode")):
+            raise ClusterNode
         if not self.by_term:
             return info["run_id"][: len(stamp.NO_RUN)]
         if info["role"] != "master":
