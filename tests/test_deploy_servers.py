@@ -34,6 +34,7 @@ from redis.sentinel import Sentinel
 from bcraftd.embedded import valkey
 from bcraftd.embedded.postgres import Account, account, program
 from bcraftd.embedded.process import Child, free_port
+from tests.haproxy import OUTER_PROXY, HAProxy
 from tests.processes import wait_until
 from tests.test_deploy import DEPLOY, SERVICES
 from tests.tools import tool
@@ -529,32 +530,27 @@ class Balanced:
 
 @pytest.fixture
 def balanced(folder: Path) -> Iterator[Balanced]:
-    port, own, alive = free_port(), free_port(), free_port()
-    pairs = [(":8000", f":{port}"), ("bind :8080", f"bind 127.0.0.1:{own}"), ("127.0.0.1:8404", f"127.0.0.1:{alive}")]
-    (folder / "haproxy.cfg").write_text(placed((DEPLOY / "haproxy.cfg").read_text(), *pairs))
+    port = free_port()
     instances = [Instance(name, port) for name in ("api-1", "api-2")]
-    child = Child(
-        "HAProxy", [tool("haproxy"), "-f", folder / "haproxy.cfg"], log=folder / "log",
-        env={"OUTER_PROXY": "127.0.0.9"}, stop_signal=signal.SIGTERM,
-    )  # fmt: skip
-    child.start()
+    haproxy = HAProxy(folder, {each.name: f"{ADDRESSES[each.name]}:{port}" for each in instances})
+    haproxy.start()
     try:
-        found = Balanced(f"http://127.0.0.1:{own}", instances)
+        found = Balanced(haproxy.url, instances)
 
         def both() -> bool:
-            assert child.running, child.tail()
+            assert haproxy.child.running, haproxy.child.tail()
             with suppress(OSError):
                 return found.served_by() == {"api-1", "api-2"}
             return False
 
         wait_until(both, "both instances serve")
-        with urllib.request.urlopen(f"http://127.0.0.1:{alive}/", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{haproxy.alive_port}/", timeout=5) as answer:
             assert answer.status == 200
         for instance in instances:
             instance.asked.clear()
         yield found
     finally:
-        child.stop()
+        haproxy.stop()
         for instance in instances:
             instance.shutdown()
             instance.server_close()
@@ -600,14 +596,14 @@ def test_only_the_outer_proxy_may_say_who_the_client_is(balanced: Balanced) -> N
 
 def test_the_outer_proxys_word_is_handed_on_with_its_own_address_behind_it(balanced: Balanced) -> None:
     host, _, port = balanced.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10, source_address=("127.0.0.9", 0)) as connection:
+    with socket.create_connection((host, int(port)), timeout=10, source_address=(OUTER_PROXY, 0)) as connection:
         head = ("Host: x", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", "Connection: close")
         connection.sendall("\r\n".join(["GET / HTTP/1.1", *head, "", ""]).encode())
         while connection.recv(4096):
             pass
     ((_, headers),) = [request for instance in balanced.instances for request in instance.asked]
     # One line: of two, not every server hands both on.
-    assert headers.get_all("X-Forwarded-For") == ["203.0.113.9, 127.0.0.9"]
+    assert headers.get_all("X-Forwarded-For") == [f"203.0.113.9, {OUTER_PROXY}"]
     assert headers["X-Forwarded-Proto"] == "https"
 
 
@@ -636,7 +632,7 @@ def composed(name: str, secrets_of_env: Mapping[str, str], *pairs: tuple[str, st
 
 
 def test_the_api_serves_as_it_is_composed_and_an_instance_that_stops_costs_no_request(folder: Path) -> None:
-    for name in ("data", "cache", "proxy"):
+    for name in ("data", "cache"):
         (folder / name).mkdir()
     keys = {name: secrets.token_urlsafe(48) for name in ("SECRET_KEY", "JWT_SIGNING_KEY")}
     with ExitStack() as running:
@@ -663,22 +659,16 @@ def test_the_api_serves_as_it_is_composed_and_an_instance_that_stops_costs_no_re
 
         migrate = role("migrate")
         assert migrate.wait(240) == 0, migrate.tail()
-        trusted = {"BIND": "", "TRUSTED_PROXIES": "127.0.0.1,127.0.0.9"}
+        trusted = {"BIND": "", "TRUSTED_PROXIES": f"127.0.0.1,{OUTER_PROXY}"}
         apis = [role(name, **{**trusted, "BIND": ADDRESSES[name]}) for name in ("api-1", "api-2")]
-        own, alive = free_port(), free_port()
-        here = [(":8000", f":{port}"), ("bind :8080", f"bind 127.0.0.1:{own}"), (":8404", f":{alive}")]
-        (folder / "proxy" / "haproxy.cfg").write_text(placed((DEPLOY / "haproxy.cfg").read_text(), *here))
-        haproxy = Child(
-            "HAProxy", [tool("haproxy"), "-f", folder / "proxy" / "haproxy.cfg"], log=folder / "proxy" / "log",
-            env={"OUTER_PROXY": "127.0.0.9"}, stop_signal=signal.SIGTERM,
-        )  # fmt: skip
+        haproxy = HAProxy(folder, {name: f"{ADDRESSES[name]}:{port}" for name in ("api-1", "api-2")})
         haproxy.start()
         running.callback(haproxy.stop)
 
         def ask(method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, str]:
             """As the proxy that ends TLS asks for a client."""
             with closing(
-                http.client.HTTPConnection("127.0.0.1", own, timeout=30, source_address=("127.0.0.9", 0))
+                http.client.HTTPConnection("127.0.0.1", haproxy.port, timeout=30, source_address=(OUTER_PROXY, 0))
             ) as connection:
                 headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "Host": "localhost"}
                 headers |= {"Content-Type": "application/json"} if body else {}
