@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Player, PlayerSession
 from bcraftd.cache import outbox, scripts, steps, store
+from bcraftd.cache.server import Server
 from bcraftd.models import OutboxRow
 from bcraftd.tracked import INSIDE
 from inventory.cache import RESOURCES
@@ -153,7 +154,7 @@ def test_a_row_that_commits_while_the_outbox_is_replayed_is_replayed_too(
 
 
 def test_who_asked_the_old_redis_and_is_slow_to_say_so_does_not_bring_its_run_back() -> None:
-    server = store._Server()
+    server = Server()
     server._learn("newer", 2)
     server._learn("older", 1)
     assert server.run == "newer"

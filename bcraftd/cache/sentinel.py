@@ -10,7 +10,7 @@ from django_redis.pool import SentinelConnectionFactory
 from redis.exceptions import RedisError
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from bcraftd.cache.store import server
+from bcraftd.cache.server import server
 
 log = logging.getLogger(__name__)
 

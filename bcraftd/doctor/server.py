@@ -39,6 +39,11 @@ def _refused(error: store.StoreDown) -> Finding:
             "Redis refuses the password in REDIS_URL, or wants one and is given none.",
             "Correct the password in REDIS_URL (or REDIS_PASSWORD); the server's own is its requirepass.",
         )
+    if isinstance(cause, store.ClusterNode):
+        return fault(
+            "REDIS_URL names a node of a Redis Cluster: nothing is cached, and every write leaves a row in the outbox.",
+            "Let REDIS_URL name a Redis without cluster mode, or a service under Sentinel: docs/scaling.md.",
+        )
     if isinstance(cause, BusyLoadingError):
         return fault("Redis is loading its data.", "Wait. Reads go to PostgreSQL meanwhile.")
     if isinstance(cause, TimeoutError):

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from bcraftd.embedded.postgres import PostgresServer
 from bcraftd.embedded.process import Child, Deadline, ServerError, free_port
-from tests.drill.balancer import Balancer
 from tests.drill.cluster import Cluster, Place
+from tests.haproxy import HAProxy
 from tests.programs import ROOT
 from tests.servers import SETTINGS
 
@@ -35,13 +35,14 @@ class Stage:
         # What the processes of ours connect to, once it is another than PostgreSQL itself.
         self.database_url = ""
         self.instances = [""] * len(self.hosts)
-        self.balanced, self.balancer = balanced, Balancer(folder / "balancer", [])
+        self.balanced = balanced
+        self.haproxy: HAProxy | None = None
         self._children: dict[int, Child] = {}
 
     @property
     def doors(self) -> list[str]:
         """Where clients ask: at each instance, and last at HAProxy where there is one."""
-        return [*self.instances, *([self.balancer.url] if self.balanced else [])]
+        return [*self.instances, *([self.haproxy.url] if self.haproxy else [])]
 
     def environment(self, **other: str) -> dict[str, str]:
         """What our processes run with."""
@@ -85,9 +86,10 @@ class Stage:
                 self._wait_until_ready(self.instances[number], self._children[number])
 
         if self.balanced:
-            self.balancer.instances = [url.removeprefix("http://") for url in self.instances]
-            self.balancer.start()
-            self._wait_until_ready(self.balancer.url, self.balancer.child)
+            places = {f"api-{number}": url.removeprefix("http://") for number, url in enumerate(self.instances, 1)}
+            self.haproxy = HAProxy(self.folder, places)
+            self.haproxy.start()
+            self._wait_until_ready(self.haproxy.url, self.haproxy.child)
 
     def _serve(self, number: int, settings: dict[str, str]) -> None:
         host, port = self.hosts[number], free_port()
@@ -131,7 +133,8 @@ class Stage:
         return (self.folder / f"api-{number}.log").read_text()
 
     def stop(self) -> None:
-        self.balancer.stop()
+        if self.haproxy is not None:
+            self.haproxy.stop()
         for child in self._children.values():
             child.stop()
         self.cluster.stop()
