@@ -59,8 +59,16 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
     ("bcraftd.E008", "DEBUG", {"DEBUG": "true", "BIND": "0.0.0.0"}),  # noqa: S104
     ("bcraftd.E009", "REDIS_URL", {"REDIS_URL": "redis://cache.internal:6379/0"}),
     ("bcraftd.E009", "REDIS_HOST", {"REDIS_URL": "", "REDIS_HOST": "10.0.0.7"}),
-    ("bcraftd.E007", "DATABASE_REPLICA_URLS", {"DATABASE_REPLICA_URLS": "postgres://postgres:postgres@b.internal/game"}),
-    ("bcraftd.E010", "DATABASE_REPLICA_URLS", {"DATABASE_REPLICA_URLS": "postgres:///game?host=/a,postgres:///game?host=/a"}),
+    (
+        "bcraftd.E007",
+        "DATABASE_REPLICA_URLS",
+        {"DATABASE_REPLICA_URLS": "postgres://postgres:postgres@b.internal/game"},
+    ),
+    (
+        "bcraftd.E010",
+        "DATABASE_REPLICA_URLS",
+        {"DATABASE_REPLICA_URLS": "postgres:///game?host=/a,postgres:///game?host=/a"},
+    ),
     ("expected postgres://", "DATABASE_REPLICA_URLS", {"DATABASE_REPLICA_URLS": "mysql://player@b.internal/game"}),
     ("is not set", "SECRET_KEY", {"SECRET_KEY": ""}),
     ("is not set", "JWT_SIGNING_KEY", {"JWT_SIGNING_KEY": ""}),

@@ -23,7 +23,7 @@ HAPROXY = (DEPLOY / "haproxy.cfg").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 # What docker-compose.yml has no use for, and two of everything have.
-OUTSIDE = OUTSIDE_CONTAINERS - {"DATABASE_POOLED", "REDIS_SENTINEL_PASSWORD"}
+OUTSIDE = OUTSIDE_CONTAINERS - {"DATABASE_POOLED", "DATABASE_REPLICA_URLS", "REDIS_SENTINEL_PASSWORD"}
 
 # What listens, at which port, and for whom. Only HAProxy's is published.
 PORTS = {
@@ -205,6 +205,9 @@ def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_p
         environment = SERVICES[name]["environment"]
         assert "@pgbouncer:6432/bcraftd" in environment["DATABASE_URL"]
         assert environment["DATABASE_POOLED"] == "true"
+        assert environment["DATABASE_REPLICA_URLS"].endswith(
+            "@postgres-primary,postgres-replica:5432/bcraftd?target_session_attrs=standby"
+        )
         assert environment["REDIS_URL"].endswith("@sentinel-1:26379,sentinel-2:26379,sentinel-3:26379/bcraftd/0")
     for name in ("migrate", "backup"):
         environment = SERVICES[name]["environment"]

@@ -303,6 +303,7 @@ def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_p
         through = name in LONG_RUNNING
         assert ("$(POSTGRES_POOLER)" in variables["DATABASE_URL"]) is through, name
         assert variables.get("DATABASE_POOLED", pooled) == ("true" if through else "false"), name
+        assert ("$(POSTGRES_REPLICA)" in variables.get("DATABASE_REPLICA_URLS", "")) is through, name
 
 
 # --- The network ------------------------------------------------------------------------------------------
