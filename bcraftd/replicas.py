@@ -35,6 +35,11 @@ READS = Counter(
     ["replica", "outcome"],
 )
 
+for _alias in settings.DATABASE_REPLICAS:
+    for _outcome in ("replica", "behind", "failed"):
+        # A rate needs the 0 from which it rises.
+        READS.labels(_alias, _outcome)
+
 # A commit's record is in the log before anybody can see its effects. The timeline tells this primary's log from that
 # of one before it, which may have gone on beyond the place where they parted.
 _PLACE = """

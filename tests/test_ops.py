@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bcraftd import economy
+from bcraftd import economy, replicas
 from bcraftd.schedules import declared
 from leaderboard.services import leaderboard_refresh
 from tests.live import server
@@ -201,6 +201,9 @@ def test_the_page_names_every_metric_with_its_type_and_labels_and_no_other(expor
     }
 
     assert documented == found
+    of_replicas = {(name, kind, *words(labels)) for name, kind, labels, _ in rows(PAGE, "### Replicas")}
+    (metric,) = replicas.READS.describe()
+    assert of_replicas == {(f"`{metric.name}_total`", metric.type, *replicas.READS._labelnames)}
     (backups,) = re.findall(r"(?s)### Backups\n(.*?)\n## ", PAGE)
     assert set(NAME.findall(backups)) == OF_BACKUPS
 

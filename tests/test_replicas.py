@@ -86,7 +86,7 @@ WRITES: dict[str, Callable[[Api, Api], object]] = {
     "list": lambda ada, bob: ada.sells(LOG, 1, 3),
     "buy": lambda ada, bob: bob.post(f"/api/market/listings/{offer()}/buy", quantity=1),
     "cancel": lambda ada, bob: ada.post(f"/api/market/listings/{offer()}/cancel"),
-    "expire": lambda ada, bob: (overdue(), market_services.listings_expire()),
+    "expire": lambda ada, bob: [write() for write in (overdue, market_services.listings_expire)],
     "grant": lambda ada, bob: ada.grant(coins=5, mutterwood_log=1),
     "block": lambda ada, bob: rename(Player, ada.id, is_active=False),
     "rename a player": lambda ada, bob: Player.objects.filter(pk=ada.id).update(login="Ada-the-second"),
