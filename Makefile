@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install up test client docs diagrams screenshots check-consistency check-economy drill fuzz mutants bench lint audit lock clean
+.PHONY: help install up test client docs diagrams screenshots check-consistency check-economy drill fuzz mutants bench capacity lint audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -52,6 +52,9 @@ mutants: install ## mutation testing of the rules and the economy's services (ON
 	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python .venv-bench/bin/python \
 		requirements.lock bench/requirements.lock
 	@touch $@
+
+capacity: .venv-bench/.installed ## measure how the API scales with processes and workers (QUICK=1 takes two minutes)
+	@.venv-bench/bin/python -m bench.scaling $(if $(QUICK),--quick)
 
 bench: .venv-bench/.installed ## measure ourselves against other designs (QUICK=1 takes 2 minutes; ONLY=read,mix)
 	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -54,7 +54,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     return found
 
 
-def _machine(servers: Stack, programs: Tools) -> dict[str, Any]:
+def machine(servers: Stack, programs: Tools) -> dict[str, Any]:
+    """What it was measured on."""
     with servers.redis(0) as client:
         redis_info: dict[str, Any] = client.info("server")
     said = subprocess.run([programs.wrk, "-v"], env=dict(programs.environment), capture_output=True, text=True)
@@ -116,7 +117,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "form": form.name,
             "date": _now(),
             "commit": _commit(),
-            "machine": _machine(servers, programs),
+            "machine": machine(servers, programs),
             "scenarios": found,
             "failed": failed,
             "audit": audit(bench),

@@ -69,36 +69,53 @@ WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_
 """
 
 
-def granian(application: str, port: int) -> list[str]:
-    """The command line of `make up`, with one worker."""
+def granian(application: str, port: int, processes: int = 1) -> list[str]:
+    """The command line of `make up`, with so many worker processes."""
     where = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
     threads = ["--blocking-threads", str(THREADS), "--blocking-threads-idle-timeout", "600"]
-    workers = ["--workers", "1", "--respawn-failed-workers", "--workers-kill-timeout", "10"]
+    workers = ["--workers", str(processes), "--respawn-failed-workers", "--workers-kill-timeout", "10"]
     return ["-m", "granian", "--interface", "wsgi", "--no-ws", "--backlog", "2048", *where, *threads, *workers,
             application]  # fmt: skip
 
 
-def uvicorn(application: str, port: int) -> list[str]:
-    """One worker, by the quickest event loop and parser that uvicorn has."""
+def uvicorn(application: str, port: int, processes: int = 1) -> list[str]:
+    """So many workers, by the quickest event loop and parser that uvicorn has."""
     where = ["--host", "127.0.0.1", "--port", str(port), "--backlog", "2048"]
-    return ["-m", "uvicorn", *where, "--workers", "1", "--no-access-log", "--log-level", "warning", application]
+    return [
+        "-m",
+        "uvicorn",
+        *where,
+        "--workers",
+        str(processes),
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        application,
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A server that can be started. redis: the number of its database. settings: environment variables."""
+    """A server that can be started. redis: the number of its database. settings: environment variables. processes: of
+    its own, each of which answers."""
 
     application: str
     redis: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
     is_asgi: bool = False
     database: str = NAME
+    processes: int = 1
 
 
 API = "bcraftd.wsgi:application"
 PROTOTYPE = "bench.baselines.prototype.app:app"
 KINDS = {
     "ours": Kind(API),
+    # See scaling.py. What is warm stays warm for as long as a run takes.
+    **{
+        f"processes_{number}": Kind(API, redis=6, processes=number, settings={"CACHE_USER_INVENTORY_TTL": "3600"})
+        for number in (1, 2, 4)
+    },
     "off": Kind(API, settings={"CACHE_ENABLED": "false"}),
     "prototype": Kind(PROTOTYPE, redis=1, is_asgi=True),
     "prototype_bare": Kind(PROTOTYPE, redis=1, is_asgi=True, settings={"PROTOTYPE_GUARDED": "false"}),
@@ -110,7 +127,7 @@ KINDS = {
     # The growing worlds: see scenarios.growth.
     "listings_10k": Kind(API, redis=4, database="listings_10k"),
     "listings_100k": Kind(API, redis=5, database="listings_100k"),
-    "listings_1m": Kind(API, redis=6, database="listings_1m"),
+    "listings_1m": Kind(API, redis=7, database="listings_1m"),
 }
 
 
@@ -126,7 +143,7 @@ class Server:
         command = uvicorn if kind.is_asgi else granian
         self._child = Child(
             f"The server {name}",
-            [sys.executable, *command(kind.application, self.port)],
+            [sys.executable, *command(kind.application, self.port, kind.processes)],
             log=stack.folder / f"{name}.log",
             cwd=ROOT,
             env=stack.environment(kind, PROMETHEUS_MULTIPROC_DIR=str(metrics)),
