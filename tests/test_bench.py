@@ -3,6 +3,9 @@ for `make bench`."""
 
 import io
 import json
+import subprocess
+import sys
+import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +20,8 @@ from bcraftd import economy
 from bcraftd.config import Config
 from bcraftd.embedded.up import Run
 from bench import __main__ as bench
-from bench import load, plans, report, scenarios, stack, tools, world
+from bench import capacity, load, plans, processes, report, scenarios, stack, tools, world
+from tests.processes import wait_until
 from tests.programs import ROOT
 from tests.support import Api
 
@@ -265,3 +269,58 @@ def test_only_scenarios_that_there_are_can_be_chosen(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         bench.arguments(["--only", "reed"])
     assert "no such scenario: reed" in capsys.readouterr().err
+
+
+# --- Capacity ---------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_was_measured_and_what_follows_from_it() -> None:
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    results = capacity.read()
+    assert capacity.measured_table(results) in page
+    assert capacity.table(capacity.Each.measured(results)) in page
+    assert results["grown"]["read_limited"]["2"] >= 1.8
+
+
+def test_needs_grow_with_the_players_and_two_processes_are_the_least() -> None:
+    each = capacity.Each(api=2, redis=0.3, postgresql=0.6, commands=15, log=300, data=100, player=2_000, process=100)
+    few, many = capacity.need(1_000, each), capacity.need(100_000, each)
+    assert (few.processes, few.requests) == (2, 20)
+    assert many.requests == 2_000
+    assert many.api_cores == pytest.approx(2_000 * 0.002 / 0.6)
+    assert many.processes == 7
+    assert many.redis == pytest.approx(0.6)
+    assert many.redis_gb == pytest.approx(0.2)
+    assert many.data_gb == pytest.approx(100_000 * 720 * 100 / 1e9)
+    assert capacity.most_players(each) == 100_000
+    calm = capacity.need(100_000, each, capacity.Habits(pause=10))
+    assert calm.requests == 1_000
+
+
+SPIN = "import time, sys; end = float(sys.argv[1])\nwhile time.process_time() < end: pass"
+
+
+def test_what_ended_children_took_is_counted_too() -> None:
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPIN!r}, '0.3']); input()"
+    with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE) as program:
+        wait_until(lambda: processes.cpu_seconds(program.pid) >= 0.3, "the child's time is its parent's")
+        wait_until(lambda: processes.family(program.pid) == [program.pid], "the child is gone")
+        assert processes.resident_mib(program.pid) > 1
+        program.communicate(b"\n")
+
+
+@pytest.mark.skipif(not processes.can_limit(), reason="control groups of the first kind are not ours to make here")
+def test_a_limited_process_has_no_more_than_its_share_and_afterwards_all_again() -> None:
+    with subprocess.Popen([sys.executable, "-c", SPIN, "60"]) as program:
+        try:
+            wait_until(lambda: processes.cpu_seconds(program.pid) > 0.1, "it runs")
+            with processes.limited([program.pid], 0.2):
+                began, before = time.monotonic(), processes.cpu_seconds(program.pid)
+                time.sleep(1)
+                # A share more, for the period in which it began.
+                most = 0.2 * (time.monotonic() - began) + 0.1
+                assert processes.cpu_seconds(program.pid) - before <= most
+            groups = Path(f"/proc/{program.pid}/cgroup").read_text(encoding="ascii")
+            assert "bcraftd-" not in groups
+        finally:
+            program.kill()
