@@ -12,8 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tests.composition import DOCKERFILE, settings
 from tests.programs import ROOT
-from tests.test_compose import DOCKERFILE, _settings
 from tests.test_deploy import OUTSIDE, PAGE
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -250,7 +250,7 @@ def test_the_autoscaler_has_the_say_over_the_api_alone(objects: list[dict[str, A
 
 
 def test_every_variable_is_a_setting_or_a_part_of_one(objects: list[dict[str, Any]]) -> None:
-    known = _settings().keys() - OUTSIDE
+    known = settings().keys() - OUTSIDE
     whole, given = configuration(objects, "bcraftd-settings")
     assert given.keys() <= known
     for name, _, container in containers(objects):
@@ -346,7 +346,7 @@ def test_what_is_let_in_is_what_listens_and_what_is_let_out_is_where_the_servers
         for container in template["spec"]["containers"]
         for port in container.get("ports", [])
     }
-    assert listening == {("api", "http"): int(_settings()["PORT"] or 0)}
+    assert listening == {("api", "http"): int(settings()["PORT"] or 0)}
     assert set(listening) == set(INTO)
     servers = configuration(objects, "bcraftd-servers")[1]
     named = {int(port) for value in servers.values() for port in re.findall(r":(\d+)", value)}
