@@ -26,7 +26,8 @@ from rich.markdown import Markdown
 from bcraftd.embedded.process import ServerError
 from bench import report, tools
 from bench.load import LoadError
-from bench.scenarios import FULL, QUICK, QUICKLY, SCENARIOS, Bench, audit
+from bench.rig import FULL, QUICK, Bench
+from bench.scenarios import QUICKLY, SCENARIOS, audit
 from bench.stack import KINDS, ROOT, Stack, stack
 from bench.tools import Tools, ToolsMissing
 

@@ -13,7 +13,7 @@ from statistics import mean
 from typing import Any
 
 from bench import plans, tools
-from bench.scenarios import CONNECTIONS, QUICK, SEED, Bench
+from bench.rig import CONNECTIONS, QUICK, SEED, Bench
 from bench.stack import KINDS, Server, Stack, stack
 
 SECONDS = 10

@@ -24,7 +24,8 @@ from bench import plans, tools
 from bench.__main__ import RESULTS, machine
 from bench.load import LoadError, Sample
 from bench.processes import can_limit, cpu_seconds, family, limited, resident_mib
-from bench.scenarios import CONNECTIONS, DRAWN, FULL, QUICK, SEED, Bench
+from bench.rig import CONNECTIONS, FULL, QUICK, SEED, Bench
+from bench.scenarios import DRAWN
 from bench.stack import KINDS, ROOT, Server, Stack, stack
 
 PLACE = RESULTS / "scaling.json"

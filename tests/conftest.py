@@ -16,6 +16,7 @@ from bcraftd.cache.service import CacheService
 from leaderboard.services import leaderboard_refresh
 from tests.cache_audits import HOT
 from tests.lane import Lane
+from tests.manifests import FOLDERS, KUBERNETES, rendered
 from tests.processes import processes_in, wait_until_empty
 from tests.support import Api, profession_id, resource_id, setting
 
@@ -79,3 +80,9 @@ def counted_from_nothing(world: None) -> None:
     """What an earlier test could not write while Redis was away goes with the rest."""
     background.flush()
     store.client().flushdb()
+
+
+@pytest.fixture(params=FOLDERS, ids=lambda folder: str(folder.relative_to(KUBERNETES)))
+def objects(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """All that one folder of manifests is rendered to."""
+    return rendered(request.param)

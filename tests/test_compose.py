@@ -1,69 +1,26 @@
-"""What docker-compose.yml, the image, redis.conf and .env.example promise to whoever deploys this."""
+"""What docker-compose.yml and redis.conf promise to whoever deploys this."""
 
-import ast
-import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import environ
 import pytest
 import redis
 import yaml
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from bcraftd import role
+from tests.composition import COMPOSE_TEXT, DOCKERFILE, OUTSIDE_CONTAINERS, ROOT, SERVICES, settings, variables
 
-ROOT = Path(__file__).resolve().parent.parent
-COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LONG_RUNNING = sorted(SERVICES.keys() - {"migrate"})
 OURS = ("api", "worker", "migrate", "backup")
-
-# Read only outside containers: inside, the API's port and the address of Redis are fixed, and tracebacks
-# have no place where others can reach them.
-OUTSIDE_CONTAINERS = {
-    "DEBUG", "PORT", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD",
-    "DATABASE_POOLED", "DATABASE_REPLICA_URLS",
-}  # fmt: skip
-
-
-def _settings() -> dict[str, str | None]:
-    """The name and the default, None where there is none, of every setting that bcraftd/settings.py reads."""
-    found: dict[str, str | None] = {}
-    for call in ast.walk(ast.parse((ROOT / "bcraftd" / "settings.py").read_text())):
-        if isinstance(call, ast.Call) and re.fullmatch(r"env(\.\w+)?", ast.unparse(call.func)):
-            name, *default = [ast.literal_eval(argument) for argument in call.args]
-            if ast.unparse(call.func) == "env.redis":
-                # Any of several names, none of them with a default.
-                found |= dict.fromkeys([name, *default])
-            else:
-                found[name] = str(default[0]) if default else None
-    return found
-
-
-def _example() -> dict[str, tuple[str, bool]]:
-    """The value of every name in .env.example, and whether it stands there commented out."""
-    lines = re.findall(r"(?m)^(# )?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text())
-    return {name: (value, bool(comment)) for comment, name, value in lines}
-
-
-def _compose_variables() -> dict[str, str | None]:
-    """The name and the default, None where it is required, of every ${NAME...} in docker-compose.yml."""
-    found = re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}", COMPOSE_TEXT)
-    return {name: text if kind == "-" else None for name, kind, text in found}
 
 
 def _environment(service: str) -> dict[str, str | None]:
@@ -118,7 +75,7 @@ def test_every_password_is_required_from_env_and_none_is_written_down() -> None:
                 assert secret.fullmatch(value), variable
             if variable.endswith(("_URL", "_HOSTS")) and variable != "ALLOWED_HOSTS":
                 assert re.search(r":" + secret.pattern, value), variable
-    for variable, default in _compose_variables().items():
+    for variable, default in variables(COMPOSE_TEXT).items():
         if re.search(r"(PASSWORD|KEY|USER)$", variable):
             assert default is None, variable
 
@@ -182,7 +139,7 @@ def test_backups_are_made_by_the_hour_from_files_that_redis_lets_them_read() -> 
 
 def test_every_setting_reaches_the_containers() -> None:
     for name in OURS:
-        assert _environment(name).keys() == _settings().keys() - OUTSIDE_CONTAINERS
+        assert _environment(name).keys() == settings().keys() - OUTSIDE_CONTAINERS
 
 
 # --- Redis as compose starts it ---
@@ -284,125 +241,3 @@ def test_every_directive_of_redis_conf_says_why_in_a_whole_sentence() -> None:
 def test_redis_conf_leaves_the_place_and_the_password_to_whoever_starts_it() -> None:
     forbidden = {"port", "bind", "dir", "requirepass", "user", "aclfile", "include", "daemonize"}
     assert not {name for name, _, _ in _directives()} & forbidden
-
-
-# --- Dockerfile ---
-
-
-def test_the_image_runs_as_a_user_that_is_not_root() -> None:
-    users = re.findall(r"(?m)^USER (.+)$", DOCKERFILE)
-    assert users == ["10001:10001"]
-    last_copy = DOCKERFILE.rindex("\nCOPY ")
-    assert DOCKERFILE.index("\nUSER ") > last_copy
-    assert "--chown" not in DOCKERFILE
-
-
-def test_the_image_is_built_on_python_3_11_from_hashed_wheels() -> None:
-    assert re.findall(r"(?m)^FROM (\S+)", DOCKERFILE) == ["python:3.11-slim"] * 2
-    for option in ("--require-hashes", "--only-binary=:all:", "--no-deps", "requirements-runtime.lock"):
-        assert option in DOCKERFILE
-
-
-def test_the_image_serves_on_port_8000_and_says_whether_it_lives() -> None:
-    assert "\nEXPOSE 8000\n" in DOCKERFILE
-    match = re.search(r"(?m)^HEALTHCHECK .*CMD (\[[^\]]*\\\n.*\])$", DOCKERFILE)
-    assert match is not None
-    command = json.loads(match[1].replace("\\\n", ""))
-    compile(command[-1], "HEALTHCHECK", "exec")
-    assert "'http://127.0.0.1:' + (os.environ.get('PORT') or '8000') + '/healthz'" in command[-1]
-
-
-def test_every_role_of_the_image_is_one_that_it_has() -> None:
-    match = re.search(r"(?m)^CMD (\[.*\])$", DOCKERFILE)
-    assert match is not None
-    assert json.loads(match[1]) == SERVICES["api"]["command"]
-    for name in role.ROLES:
-        assert SERVICES[name]["command"] == ["python", "-m", "bcraftd.role", name]
-
-
-def test_granian_knows_every_option_that_the_role_gives_it() -> None:
-    python, *module, application = role.granian()
-    assert (python, module[:2], application) == (sys.executable, ["-m", "granian"], "bcraftd.wsgi:application")
-    usage = subprocess.run(
-        [sys.executable, "-m", "granian", "--help"], capture_output=True, text=True, check=True
-    ).stdout
-    options = [word for word in module if word.startswith("--")]
-    assert {"--host", "--port", "--workers", "--blocking-threads", "--respawn-failed-workers"} <= set(options)
-    for option in options:
-        assert re.search(rf"{option}\b", usage), option
-
-
-def test_an_instance_has_the_time_to_drain_and_to_finish() -> None:
-    drain = int(_settings()["DRAIN_SECONDS"] or "")
-    assert int(SERVICES["api"]["stop_grace_period"].removesuffix("s")) >= drain + role.KILL_SECONDS + 5
-
-
-def test_the_image_holds_every_package_of_the_project_and_nothing_else() -> None:
-    packages = {path.parent.name for path in ROOT.glob("[!.]*/__init__.py")} - {"tests", "bench"}
-    copied = set(re.findall(r"(?m)^COPY (\w+) \1$", DOCKERFILE))
-    assert packages <= copied
-    allowed = set(re.findall(r"(?m)^!(\S+)$", (ROOT / ".dockerignore").read_text()))
-    assert allowed == copied | {"manage.py", "requirements-runtime.lock"}
-
-
-def test_the_runtime_lock_is_the_part_of_the_whole_lock_that_serving_needs() -> None:
-    def pins(name: str) -> dict[str, str]:
-        text = (ROOT / name).read_text()
-        found = re.findall(r"(?m)^([a-z0-9-]+)==(\S+)[^\n]*\\\n    --hash=sha256:", text)
-        assert len(found) == len(re.findall(r"(?m)^[a-z0-9]", text)), "every package has a hash"
-        return dict(found)
-
-    runtime, whole = pins("requirements-runtime.lock"), pins("requirements.lock")
-    assert runtime.items() <= whole.items()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    named = {re.split(r"[<>=\[;~ ]", line)[0] for line in project["project"]["dependencies"]}
-    assert named <= runtime.keys()
-    development = {
-        re.split(r"[<>=\[;~ ]", line)[0] for line in project["dependency-groups"]["dev"] if isinstance(line, str)
-    }
-    assert not (development - {"jsonschema"}) & runtime.keys()
-
-
-# --- .env.example ---
-
-
-def test_env_example_names_every_setting_and_only_settings() -> None:
-    assert _example().keys() == _settings().keys() | _compose_variables().keys()
-
-
-def test_env_example_shows_the_defaults_that_hold() -> None:
-    example = _example()
-    for name, default in (_compose_variables() | _settings()).items():
-        if default is not None:
-            value, commented = example[name]
-            assert commented, name
-            assert value.lower() == default.lower(), name
-
-
-def test_required_settings_stand_empty_in_env_example() -> None:
-    required = {"SECRET_KEY", "JWT_SIGNING_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "COMMANDER_PASSWORD"}
-    assert {name for name, example in _example().items() if example == ("", False)} == required
-    for name, default in _compose_variables().items():
-        if default is None:
-            assert not _example()[name][1], f"{name} is required by docker-compose.yml"
-
-
-def test_the_command_in_env_example_makes_an_env_file_with_a_secret_in_every_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    shutil.copy(ROOT / ".env.example", tmp_path)
-    match = re.search(r"(?m)^#   (\(umask .*)$", (tmp_path / ".env.example").read_text())
-    assert match is not None
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    subprocess.run(["sh", "-c", match[1]], cwd=tmp_path, env={"PATH": path}, check=True)
-    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-    values: dict[str, str] = {}
-    monkeypatch.setattr(environ.Env, "ENVIRON", values)
-    environ.Env.read_env(str(tmp_path / ".env"))
-    assert caplog.text == ""
-    assert values.keys() == {name for name, (_, commented) in _example().items() if not commented}
-    assert len(set(values.values())) == len(values)
-    for name, value in values.items():
-        # Only characters that mean nothing in a URL, in redis.conf or to docker compose.
-        assert re.fullmatch(r"[A-Za-z0-9_-]+", value), name
-        assert len(value) >= 64 or name == "COMMANDER_USER", name

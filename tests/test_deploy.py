@@ -1,7 +1,6 @@
 """What deploy/compose.ha.yml and the configurations beside it promise to whoever deploys them."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.composition import OUTSIDE_CONTAINERS, env_of, example, settings, variables
 from tests.programs import ROOT
-from tests.test_compose import OUTSIDE_CONTAINERS, _settings
 from tests.tools import tool
 
 DEPLOY = ROOT / "deploy"
+EXAMPLE = DEPLOY / ".env.example"
 TEXT = (DEPLOY / "compose.ha.yml").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
@@ -43,12 +43,6 @@ PORTS = {
     "migrate": {},
     "backup": {},
 }
-
-
-def variables() -> dict[str, str | None]:
-    """The name and the default, None where it is required, of every ${NAME...} in the file."""
-    found = re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}", TEXT)
-    return {name: text if kind == "-" else None for name, kind, text in found}
 
 
 def seconds(text: str) -> int:
@@ -103,7 +97,7 @@ def test_every_port_that_something_listens_on_is_in_the_table() -> None:
         elif name.startswith("postgres-"):
             listening[name] = {5432}
         elif SERVICES[name].get("command", [])[-1:] == ["api"]:
-            listening[name] = {int(_settings()["PORT"] or 0)}
+            listening[name] = {int(settings()["PORT"] or 0)}
     assert listening == {name: set(ports) for name, ports in PORTS.items()}
 
 
@@ -143,7 +137,7 @@ def test_no_service_has_privileges_that_it_does_not_need() -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert service["read_only"] is True, name
         assert not service.keys() & {"privileged", "cap_add", "pid", "network_mode", "devices"}, name
-        # The image of ours has a user of its own: tests/test_compose.py.
+        # The image of ours has a user of its own: tests/test_image.py.
         assert name in OURS or service["user"] in ("haproxy", "postgres", "redis", "70:70"), name
         for volume in service.get("volumes", []):
             assert "docker.sock" not in volume, name
@@ -163,7 +157,7 @@ def test_whatever_runs_for_long_is_watched_restarted_and_limited_in_its_logs() -
 
 
 def test_an_instance_has_the_time_to_drain_and_to_end_its_requests() -> None:
-    drains = int(_settings()["DRAIN_SECONDS"] or 0)
+    drains = int(settings()["DRAIN_SECONDS"] or 0)
     assert seconds(SERVICES["api-1"]["stop_grace_period"]) > drains + 20
     assert (
         seconds(SERVICES["haproxy"]["stop_grace_period"])
@@ -182,7 +176,7 @@ def test_every_password_is_required_from_env_and_none_is_written_down() -> None:
                 assert secret.fullmatch(value), variable
             if "://" in value:
                 assert re.search(r"://\w*:" + secret.pattern + "@", value), variable
-    for variable, default in variables().items():
+    for variable, default in variables(TEXT).items():
         if re.search(r"(PASSWORD|KEY|TOKEN)$", variable):
             assert default is None, variable
 
@@ -197,7 +191,7 @@ def test_no_command_line_has_a_password() -> None:
 
 def test_every_setting_reaches_the_containers() -> None:
     for name in OURS:
-        assert SERVICES[name]["environment"].keys() == _settings().keys() - OUTSIDE, name
+        assert SERVICES[name]["environment"].keys() == settings().keys() - OUTSIDE, name
 
 
 def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_past_it() -> None:
@@ -237,26 +231,16 @@ def test_data_is_in_named_volumes_of_their_own() -> None:
 # --- .env.example -----------------------------------------------------------------------------------------
 
 
-def example() -> dict[str, tuple[str, bool]]:
-    lines = re.findall(r"(?m)^(# )?([A-Z][A-Z0-9_]*)=(.*)$", (DEPLOY / ".env.example").read_text())
-    return {name: (value, bool(comment)) for comment, name, value in lines}
-
-
 def test_the_example_names_what_the_file_asks_for_and_shows_the_defaults_that_hold() -> None:
-    assert example().keys() == variables().keys()
-    for name, default in variables().items():
-        assert example()[name] == ((default, True) if default is not None else ("", False)), name
+    shown, asked = example(EXAMPLE), variables(TEXT)
+    assert shown.keys() == asked.keys()
+    for name, default in asked.items():
+        assert shown[name] == ((default, True) if default is not None else ("", False)), name
 
 
 def test_the_command_in_the_example_draws_a_secret_for_every_empty_place(tmp_path: Path) -> None:
-    shutil.copy(DEPLOY / ".env.example", tmp_path)
-    match = re.search(r"(?m)^#   (\(umask .*)$", (tmp_path / ".env.example").read_text())
-    assert match is not None
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    subprocess.run(["sh", "-c", match[1]], cwd=tmp_path, env={"PATH": path}, check=True)
-    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
-    made = re.findall(r"(?m)^([A-Z_]+)=([\w-]{64,})$", (tmp_path / ".env").read_text())
-    assert {name for name, _ in made} == {name for name, (_, comment) in example().items() if not comment}
+    made = re.findall(r"(?m)^([A-Z_]+)=([\w-]{64,})$", env_of(EXAMPLE, tmp_path).read_text())
+    assert {name for name, _ in made} == {name for name, (_, comment) in example(EXAMPLE).items() if not comment}
     assert len({value for _, value in made}) == len(made)
 
 
@@ -282,7 +266,7 @@ def test_haproxy_knows_every_instance_and_asks_each_whether_it_is_ready() -> Non
 def test_haproxy_notices_an_instance_that_drains_before_it_stops() -> None:
     match = re.search(r"default-server check inter (\d+s) fall (\d) ", HAPROXY)
     assert match is not None
-    assert seconds(match[1]) * (int(match[2]) + 1) < int(_settings()["DRAIN_SECONDS"] or 0)
+    assert seconds(match[1]) * (int(match[2]) + 1) < int(settings()["DRAIN_SECONDS"] or 0)
 
 
 def test_only_what_may_be_sent_twice_is_sent_again() -> None:
@@ -315,7 +299,7 @@ def test_the_pooler_lends_a_connection_for_one_transaction_and_has_enough_of_the
     assert ini["pool_mode"] == "transaction"
     assert ini["auth_type"] == "scram-sha-256"
     assert "admin_users" not in ini
-    threads = 2 * 5 * int(_settings()["WEB_WORKERS"] or 0)
+    threads = 2 * 5 * int(settings()["WEB_WORKERS"] or 0)
     assert int(ini["max_client_conn"]) > threads
     # PostgreSQL's own max_connections, less what goes past the pooler.
     assert int(ini["default_pool_size"]) + int(ini["reserve_pool_size"]) <= int(ini["max_db_connections"]) < 100

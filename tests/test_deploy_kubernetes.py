@@ -1,27 +1,27 @@
 """What deploy/kubernetes promises: as kubectl renders it, by Kubernetes' own schemas and by what must not be."""
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.programs import ROOT
-from tests.test_compose import DOCKERFILE, _settings
+from tests.composition import DOCKERFILE, settings
+from tests.manifests import (
+    FOLDERS,
+    KUBERNETES,
+    LONG_RUNNING,
+    VERSIONS,
+    WORKLOADS,
+    configuration,
+    containers,
+    of_kind,
+    rendered,
+    selects,
+    templates,
+)
 from tests.test_deploy import OUTSIDE, PAGE
-
-KUBERNETES = ROOT / "deploy" / "kubernetes"
-FOLDERS = sorted(path.parent for path in KUBERNETES.rglob("kustomization.yaml"))
-# The oldest that docs/deploy.md names, and the newest whose schemas there are.
-VERSIONS = ("1.32", "1.37")
-WORKLOADS = {"bcraftd-api", "bcraftd-worker", "bcraftd-migrate", "bcraftd-backup"}
-LONG_RUNNING = ("bcraftd-api", "bcraftd-worker")
 
 # Parts of which the kubelet makes the URLs. They are no settings, but for REDIS_PASSWORD, which REDIS_URL overrules.
 PARTS = {
@@ -33,74 +33,6 @@ PARTS = {
     "REDIS_PRIMARY_NAME",
     "REDIS_SENTINELS",
 }
-
-# The ports that are open, and why. Whoever is not here reaches nothing, and is reached by nobody.
-INTO = {
-    ("api", "http"): "players, by the ingress controller; Prometheus, with METRICS_TOKEN",
-}
-OUT_OF = {
-    (who, port): why
-    for who in ("api", "worker", "migrate", "backup")
-    for port, why in {
-        53: "names",
-        5432: "PostgreSQL itself: the standby's reads, or a session of one's own",
-        6379: "Redis",
-        26379: "the Sentinels, who say which Redis",
-    }.items()
-} | {(who, 6432): "the pooler, for who needs no session" for who in ("api", "worker")}
-
-
-@cache
-def rendered(folder: Path) -> list[dict[str, Any]]:
-    """What `kubectl apply -k` would send. kubectl is the development environment's own; it talks to nobody here."""
-    kubectl = Path(sys.executable).with_name("kubectl")
-    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    # It says there what it takes for outdated.
-    assert done.stderr == ""
-    return list(yaml.safe_load_all(done.stdout))
-
-
-@pytest.fixture(params=FOLDERS, ids=lambda folder: str(folder.relative_to(KUBERNETES)))
-def objects(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return rendered(request.param)
-
-
-def of_kind(objects: list[dict[str, Any]], *kinds: str) -> dict[str, dict[str, Any]]:
-    return {each["metadata"]["name"]: each for each in objects if each["kind"] in kinds}
-
-
-def templates(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The pod template of each workload, by the workload's name."""
-    found = {}
-    for name, each in of_kind(objects, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod").items():
-        spec = each["spec"]["jobTemplate"]["spec"] if each["kind"] == "CronJob" else each["spec"]
-        found[name] = spec["template"]
-    return found
-
-
-def containers(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Workload, pod and container, of all."""
-    for name, template in templates(objects).items():
-        pod = template["spec"]
-        for container in [*pod["containers"], *pod.get("initContainers", [])]:
-            yield name, pod, container
-
-
-def configuration(objects: list[dict[str, Any]], name: str) -> tuple[str, dict[str, str]]:
-    """The name with its hash, and the data, of a ConfigMap."""
-    ((whole, each),) = [pair for pair in of_kind(objects, "ConfigMap").items() if pair[0].startswith(f"{name}-")]
-    return whole, each["data"]
-
-
-def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Whether a label selector takes these labels; an empty one takes all."""
-    for expression in selector.get("matchExpressions", []):
-        assert expression["operator"] == "In", "no other is used here"
-        if labels.get(expression["key"]) not in expression["values"]:
-            return False
-    wanted: dict[str, str] = selector.get("matchLabels", {})
-    return wanted.items() <= labels.items()
 
 
 # --- The files --------------------------------------------------------------------------------------------
@@ -250,7 +182,7 @@ def test_the_autoscaler_has_the_say_over_the_api_alone(objects: list[dict[str, A
 
 
 def test_every_variable_is_a_setting_or_a_part_of_one(objects: list[dict[str, Any]]) -> None:
-    known = _settings().keys() - OUTSIDE
+    known = settings().keys() - OUTSIDE
     whole, given = configuration(objects, "bcraftd-settings")
     assert given.keys() <= known
     for name, _, container in containers(objects):
@@ -304,87 +236,6 @@ def test_who_answers_and_works_goes_through_the_pooler_and_who_needs_a_session_p
         assert ("$(POSTGRES_POOLER)" in variables["DATABASE_URL"]) is through, name
         assert variables.get("DATABASE_POOLED", pooled) == ("true" if through else "false"), name
         assert ("$(POSTGRES_REPLICA)" in variables.get("DATABASE_REPLICA_URLS", "")) is through, name
-
-
-# --- The network ------------------------------------------------------------------------------------------
-
-
-def policies(objects: list[dict[str, Any]], direction: str) -> set[tuple[str, Any]]:
-    """Every pod and port that the policies open in that direction."""
-    key = {"Ingress": "ingress", "Egress": "egress"}[direction]
-    peers = {"Ingress": "from", "Egress": "to"}[direction]
-    opened = set()
-    for policy in of_kind(objects, "NetworkPolicy").values():
-        spec = policy["spec"]
-        for rule in spec.get(key, []):
-            assert direction in spec["policyTypes"]
-            # No peers would be everybody, no ports all of them.
-            assert rule[peers]
-            assert all(
-                peer.get("namespaceSelector") or peer.get("podSelector") or peer.get("ipBlock") for peer in rule[peers]
-            )
-            for port in rule["ports"]:
-                for template in templates(objects).values():
-                    labels = template["metadata"]["labels"]
-                    if selects(spec["podSelector"], labels):
-                        opened.add((labels["app.kubernetes.io/name"], port["port"]))
-    return opened
-
-
-def test_nobody_talks_to_anybody_but_for_the_table(objects: list[dict[str, Any]]) -> None:
-    denied = of_kind(objects, "NetworkPolicy")["bcraftd-default-deny"]["spec"]
-    assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert policies(objects, "Ingress") == set(INTO)
-    assert policies(objects, "Egress") == set(OUT_OF)
-
-
-def test_what_is_let_in_is_what_listens_and_what_is_let_out_is_where_the_servers_are(
-    objects: list[dict[str, Any]],
-) -> None:
-    listening = {
-        (template["metadata"]["labels"]["app.kubernetes.io/name"], port["name"]): port["containerPort"]
-        for template in templates(objects).values()
-        for container in template["spec"]["containers"]
-        for port in container.get("ports", [])
-    }
-    assert listening == {("api", "http"): int(_settings()["PORT"] or 0)}
-    assert set(listening) == set(INTO)
-    servers = configuration(objects, "bcraftd-servers")[1]
-    named = {int(port) for value in servers.values() for port in re.findall(r":(\d+)", value)}
-    assert named | {53, 6379} == {port for _, port in OUT_OF}
-    namespaces = {namespace for value in servers.values() for namespace in re.findall(r"\.([a-z]+)\.svc\.", value)}
-    for name in ("bcraftd-databases", "bcraftd-pooler"):
-        for rule in of_kind(objects, "NetworkPolicy")[name]["spec"]["egress"]:
-            (peer,) = rule["to"]
-            assert peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] in namespaces
-
-
-def test_the_way_in_is_the_ingress_by_tls_to_the_service_to_the_pods(objects: list[dict[str, Any]]) -> None:
-    (service,) = of_kind(objects, "Service").values()
-    assert service["spec"].get("type", "ClusterIP") == "ClusterIP"
-    chosen = [
-        name for name, each in templates(objects).items()
-        if service["spec"]["selector"].items() <= each["metadata"]["labels"].items()
-    ]  # fmt: skip
-    assert chosen == ["bcraftd-api"]
-    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["http"]
-    (ingress,) = of_kind(objects, "Ingress").values()
-    hosts = [rule["host"] for rule in ingress["spec"]["rules"]]
-    assert [host for tls in ingress["spec"]["tls"] for host in tls["hosts"]] == hosts
-    # Neither the figures nor the state of what is behind it.
-    for rule in ingress["spec"]["rules"]:
-        assert {path["path"] for path in rule["http"]["paths"]} == {"/api", "/admin", "/static"}
-        for path in rule["http"]["paths"]:
-            target = path["backend"]["service"]
-            assert (target["name"], target["port"]) == (service["metadata"]["name"], {"name": "http"})
-
-
-def test_the_overlays_public_name_is_one_that_the_api_answers_to() -> None:
-    overlay = rendered(KUBERNETES / "overlays" / "example")
-    (ingress,) = of_kind(overlay, "Ingress").values()
-    given = configuration(overlay, "bcraftd-settings")[1]
-    assert ingress["spec"]["rules"][0]["host"] in given["ALLOWED_HOSTS"].split(",")
-    assert given["TRUSTED_PROXIES"]
 
 
 # --- Backups ----------------------------------------------------------------------------------------------
