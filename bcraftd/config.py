@@ -16,6 +16,8 @@ from bcraftd import redisplace
 T = TypeVar("T")
 
 RATE = re.compile(r"([1-9][0-9]{0,6})/([smhd])")
+# What Django's checks have as id and hint: settings are read before these can run.
+HINT = "See .env.example for what it is."
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -30,6 +32,10 @@ def parse_rate(text: str) -> tuple[int, int] | None:
     if match is None:
         raise ValueError("expected a number, a slash and one of s, m, h, d (as in 60/m), or off")
     return int(match[1]), SECONDS[match[2]]
+
+
+def _malformed(name: str, why: object) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name}: {why}. {HINT} (bcraftd.E012)")
 
 
 def _flag(text: str) -> bool:
@@ -64,12 +70,12 @@ class Config:
         text = os.environ.get(name, "").strip()
         if not text:
             if required:
-                raise ImproperlyConfigured(f"{name} is not set. See .env.example for what it is.")
+                raise ImproperlyConfigured(f"{name} is not set. {HINT} (bcraftd.E011)")
             return default
         try:
             return parse(text)
         except ValueError as error:
-            raise ImproperlyConfigured(f"{name}: {error}.") from None
+            raise _malformed(name, error) from None
 
     def text(self, name: str, default: str = "") -> str:
         """The text of a setting."""
@@ -113,7 +119,7 @@ class Config:
         try:
             return parse_rate(text)
         except ValueError as error:
-            raise ImproperlyConfigured(f"{name}: {error}.") from None
+            raise _malformed(name, error) from None
 
     def words(self, name: str, default: str = "") -> list[str]:
         """Words separated by commas."""
@@ -139,7 +145,7 @@ class Config:
             with suppress(ValueError):
                 parsed = dict(self.env.db_url_config(url))
         if parsed.get("ENGINE") != "django.db.backends.postgresql" or not parsed.get("NAME"):
-            raise ImproperlyConfigured(f"{name}: expected postgres://user:password@host:port/database.")
+            raise _malformed(name, "expected postgres://user:password@host:port/database")
         return parsed
 
     def redis(self, *names: str) -> str:
@@ -147,7 +153,7 @@ class Config:
         for name in names:
             url = self.text(name)
             if url and not redisplace.is_understood(url):
-                raise ImproperlyConfigured(f"{name}: expected {redisplace.FORMS}.")
+                raise _malformed(name, f"expected {redisplace.FORMS}")
             if url:
                 return url
         return ""
@@ -156,5 +162,5 @@ class Config:
         """One of some words, in capitals."""
         value = self.text(name, default).upper()
         if value not in known:
-            raise ImproperlyConfigured(f"{name}: expected one of {', '.join(known)}.")
+            raise _malformed(name, f"expected one of {', '.join(known)}")
         return value

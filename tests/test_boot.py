@@ -65,10 +65,10 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
         {"DATABASE_REPLICA_URLS": "postgres://postgres:postgres@b.internal/game"},
     ),
     ("bcraftd.E010", "DATABASE_REPLICA_URLS", {"DATABASE_REPLICA_URLS": "postgres:///game,postgres:///game"}),
-    ("expected postgres://", "DATABASE_REPLICA_URLS", {"DATABASE_REPLICA_URLS": "mysql://player@b.internal/game"}),
-    ("is not set", "SECRET_KEY", {"SECRET_KEY": ""}),
-    ("is not set", "JWT_SIGNING_KEY", {"JWT_SIGNING_KEY": ""}),
-    ("is not set", "DATABASE_URL", {"DATABASE_URL": ""}),
+    ("bcraftd.E012", "DATABASE_REPLICA_URLS", {"DATABASE_REPLICA_URLS": "mysql://player@b.internal/game"}),
+    ("bcraftd.E011", "SECRET_KEY", {"SECRET_KEY": ""}),
+    ("bcraftd.E011", "JWT_SIGNING_KEY", {"JWT_SIGNING_KEY": ""}),
+    ("bcraftd.E011", "DATABASE_URL", {"DATABASE_URL": ""}),
 ]
 
 

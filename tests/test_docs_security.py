@@ -55,10 +55,11 @@ def test_all_ten_risks_are_there_each_with_what_holds_it_and_a_test() -> None:
 
 
 def test_the_checks_of_the_page_are_those_of_the_code() -> None:
-    code = (ROOT / "bcraftd" / "checks.py").read_text(encoding="utf-8")
+    checks, config = ((ROOT / "bcraftd" / name).read_text(encoding="utf-8") for name in ("checks.py", "config.py"))
+    found = re.findall(r'id="(bcraftd\.E\d+)"', checks) + re.findall(r"\((bcraftd\.E\d+)\)", config)
 
     documented = [words(check)[0] for check, _ in rows(PAGE, "## What refuses the start")]
-    assert documented == sorted(set(re.findall(r'id="(bcraftd\.E\d+)"', code)))
+    assert documented == sorted(set(found))
 
 
 def test_every_check_that_refuses_a_setting_has_a_start_that_it_refused() -> None:

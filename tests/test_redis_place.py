@@ -1,8 +1,10 @@
 """REDIS_URL: one server, or a service under Sentinel."""
 
+from typing import Any
+
 import pytest
 
-from bcraftd import redisplace
+from bcraftd import checks, redisplace
 from bcraftd.redisplace import Service
 from tests.test_http_config import start
 
@@ -66,3 +68,16 @@ def test_the_primary_alone_is_asked_with_the_servers_own_password() -> None:
 )
 def test_passwords_and_hosts_are_found_in_either_form(url: str, password: str, hosts: list[str]) -> None:
     assert (redisplace.password_of(url), redisplace.hosts_of(url)) == (password, hosts)
+
+
+@pytest.mark.parametrize(
+    ("sentinels", "password", "found"),
+    [(("a", "b", "c"), "", []), (("a", "b"), "", ["bcraftd.W001"]), (("a", "a", "a"), "", ["bcraftd.W001"]),
+     ((), "", []), ((), "a-word", ["bcraftd.W002"])],
+)  # fmt: skip
+def test_a_service_that_nobody_would_fail_over_is_warned_of(
+    settings: Any, sentinels: tuple[str, ...], password: str, found: list[str]
+) -> None:
+    settings.REDIS_SERVICE = Service(tuple((host, 26379) for host in sentinels), "game") if sentinels else None
+    settings.REDIS_SENTINEL_PASSWORD = password
+    assert [message.id for message in checks.sentinels_can_agree(None)] == found

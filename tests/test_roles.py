@@ -345,4 +345,6 @@ def test_a_bad_setting_is_named() -> None:
     done = python("-m", "bcraftd.role", "api", DRAIN_SECONDS="soon")
 
     assert done.returncode == 1
-    assert done.stderr == "[INFO] DRAIN_SECONDS: expected a whole number.\n"
+    assert done.stderr == (
+        "[INFO] DRAIN_SECONDS: expected a whole number. See .env.example for what it is. (bcraftd.E012)\n"
+    )
