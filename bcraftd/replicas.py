@@ -27,7 +27,8 @@ PLAYER, RESOURCE = "player", "resource"
 # Seconds for which a replica that failed is not asked, longer than a lost connection takes to be noticed.
 REST_SECONDS = 5.0
 
-WRITTEN = Entry(family="replicas", key="replica:{kind}:{id}", ttl=3600)
+# The log's end moves on by itself: an older one is as true, as long as nothing was written.
+WRITTEN = Entry(family="replicas", key="replica:{kind}:{id}", ttl=3600, volatile=frozenset({"lsn", "timeline"}))
 
 READS = Counter(
     "bcraftd_replica_reads_total",

@@ -2,6 +2,7 @@
 what was answered, and reads that may lag are answered there when they can be."""
 
 import itertools
+import json
 import re
 import threading
 import time
@@ -214,6 +215,17 @@ def test_under_load_no_history_lacks_what_was_answered_however_the_replica_lags(
     assert [failure for player, _ in players for failure in player.record.failed] == []
     assert played.reads("replica") > known
     assert played.reads("behind") > behind
+
+
+def test_places_are_audited_and_counted_like_everything_that_is_cached(played: Played) -> None:
+    player, resource = played.player()
+    played.gather(player, resource)
+    player.ask(0, "GET", MOVEMENTS)
+    with_replica = {"DATABASE_REPLICA_URLS": played.standby.url}
+    audit = played.stage.manage("cache_audit", "--json", **with_replica)
+    assert audit.returncode == 0, audit.stdout
+    stats = played.stage.manage("cache_stats", "--json", **with_replica)
+    assert json.loads(stats.stdout)["families"]["replicas"]["keys"] >= 1
 
 
 def test_a_replica_that_is_promoted_or_killed_is_asked_no_more(played: Played) -> None:
