@@ -124,14 +124,18 @@ def redis_asks_who_is_there(app_configs: Sequence[AppConfig] | None, **options: 
     ]
 
 
+def _place_of(database: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Host, port, name, and which of several hosts libpq is to take: the one that writes is not the standby."""
+    options = database.get("OPTIONS", {})
+    host = options.get("host") or database["HOST"] or "a local socket"
+    return host, str(database["PORT"] or 5432), database["NAME"], options.get("target_session_attrs", "any")
+
+
 @register
 def replicas_are_others(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """bcraftd.E010: a database that is named twice answers no more than once."""
-    places = Counter(
-        (each.get("OPTIONS", {}).get("host") or each["HOST"] or "a local socket", each["PORT"] or 5432, each["NAME"])
-        for each in settings.DATABASES.values()
-    )
-    twice = sorted(f"{host}:{port}/{name}" for (host, port, name), count in places.items() if count > 1)
+    places = Counter(_place_of(each) for each in settings.DATABASES.values())
+    twice = sorted(f"{host}:{port}/{name}" for (host, port, name, _), count in places.items() if count > 1)
     if not twice:
         return []
     return [

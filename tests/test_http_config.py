@@ -8,9 +8,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from bcraftd import checks
 from bcraftd.config import Config, parse_rate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -245,3 +247,13 @@ def test_options_of_the_database_url_are_kept_beside_ours() -> None:
 
     assert "'sslmode': 'require'" in answer.stdout
     assert "statement_timeout" in answer.stdout
+
+
+def test_a_standby_among_the_hosts_that_the_primary_is_found_in_is_no_second_naming(settings: Any) -> None:
+    hosts = "postgres://bcraftd@a,b:5432/game?target_session_attrs="
+    for wanted, found in (("standby", []), ("read-write", ["bcraftd.E010"])):
+        settings.DATABASES = {
+            name: environ.Env().db_url_config(hosts + each)
+            for name, each in (("default", "read-write"), ("replica-1", wanted))
+        }
+        assert [message.id for message in checks.replicas_are_others(None)] == found

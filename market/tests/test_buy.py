@@ -258,7 +258,7 @@ def test_a_purchase_is_three_round_trips_to_postgresql(offer: dict[str, Any], bo
     assert answer.status_code == 200
     begin, call, commit = [row["sql"] for row in captured.captured_queries]
     assert (begin, commit) == ("BEGIN", "COMMIT")
-    assert call.startswith("SELECT outcome, detail, body, bought_resource FROM market_buy(")
+    assert call.startswith("SELECT outcome, detail, body FROM market_buy(")
 
 
 def test_a_listing_can_be_bought_until_the_moment_that_it_runs_out(offer: dict[str, Any], bob: Api) -> None:
