@@ -82,7 +82,7 @@ def test_what_the_function_raises_passes_through_and_nothing_is_kept(cache: Cach
 
     with pytest.raises(KeyError):
         find(1)
-    assert redis().keys("*") == []
+    assert redis().keys("cached:*") == []
     assert find(1) == 1
 
 
@@ -99,7 +99,7 @@ def test_what_json_cannot_hold_is_no_argument_and_no_result(cache: CacheService)
         find()
     with pytest.raises(TypeError):
         cache.cached()(lambda: {1, 2})()
-    assert redis().keys("*") == []
+    assert redis().keys("cached:*") == []
 
 
 def test_long_arguments_stand_in_the_key_as_their_hash(cache: CacheService) -> None:

@@ -249,11 +249,14 @@ def test_options_of_the_database_url_are_kept_beside_ours() -> None:
     assert "statement_timeout" in answer.stdout
 
 
-def test_a_standby_among_the_hosts_that_the_primary_is_found_in_is_no_second_naming(settings: Any) -> None:
+def test_a_standby_among_the_hosts_that_the_primary_is_found_in_is_no_second_naming(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     hosts = "postgres://bcraftd@a,b:5432/game?target_session_attrs="
     for wanted, found in (("standby", []), ("read-write", ["bcraftd.E010"])):
-        settings.DATABASES = {
+        databases = {
             name: environ.Env().db_url_config(hosts + each)
             for name, each in (("default", "read-write"), ("replica-1", wanted))
         }
+        monkeypatch.setattr(checks.settings, "DATABASES", databases)
         assert [message.id for message in checks.replicas_are_others(None)] == found
