@@ -10,6 +10,7 @@ from typing import Any
 
 import environ
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from bcraftd import checks
@@ -258,5 +259,5 @@ def test_a_standby_among_the_hosts_that_the_primary_is_found_in_is_no_second_nam
             name: environ.Env().db_url_config(hosts + each)
             for name, each in (("default", "read-write"), ("replica-1", wanted))
         }
-        monkeypatch.setattr(checks.settings, "DATABASES", databases)
+        monkeypatch.setattr(settings, "DATABASES", databases)
         assert [message.id for message in checks.replicas_are_others(None)] == found
