@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -270,29 +270,35 @@ deaf = 'trap "" TERM INT HUP; sleep 1000 & setsid sleep 1000 & (sleep 1000; true
 children = [Child("deaf", ["sh", "-c", deaf], log=folder / "deaf.log", cwd=folder, grace=1)]
 for server in (postgres, valkey, *children):
     server.start()
-(folder / "ready").write_text(f"{postgres.url} {valkey.url}")
+# Under its name it is whole: who waits for it reads it at once.
+(folder / "addresses").write_text(f"{postgres.url} {valkey.url}")
+(folder / "addresses").rename(folder / "ready")
 time.sleep(1000)
 """
 
 
-def start_runner(folder: Path, *prefix: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Start RUNNER in `folder`; returns when it has started everything."""
-    runner = subprocess.Popen(
+@contextmanager
+def a_runner(folder: Path, *prefix: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """RUNNER in `folder`, which has started everything; killed afterwards, where it still runs."""
+    with subprocess.Popen(
         [*(prefix or [sys.executable]), "-c", RUNNER, str(folder)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
-    wait_until(lambda: (folder / "ready").exists() or runner.poll() is not None, "a runner with its servers")
-    assert runner.poll() is None
-    return runner
+    ) as runner:
+        try:
+            wait_until(lambda: (folder / "ready").exists() or runner.poll() is not None, "a runner with its servers")
+            assert runner.poll() is None
+            yield runner
+        finally:
+            runner.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_runner_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
-    runner = start_runner(folder)
-    assert wait_until(lambda: sum("sleep 1000" in name for name in processes_in(folder).values()) >= 4, "4 sleepers")
-    runner.send_signal(number)
-    runner.wait()
+    with a_runner(folder) as runner:
+        assert wait_until(lambda: list(processes_in(folder).values()).count("sleep 1000") == 3, "its sleepers")
+        runner.send_signal(number)
+        runner.wait()
     wait_until_empty(folder)
 
 
@@ -300,21 +306,21 @@ def test_an_ordinary_user_can_run_both(folder: Path) -> None:
     """As root this is tried as `nobody`, with copies of what is needed: root's own may be out of its reach."""
     home = folder / "home"
     home.mkdir()
-    if not IS_ROOT:
-        runner = start_runner(home)
-    else:
+    prefix: list[str] = []
+    environment: dict[str, str] = {}
+    if IS_ROOT:
         os.chown(home, *Account.NOBODY.owner)
         python, library = copy_of_python(folder)
         copies = copy_of_packages(folder)
         prefix = [*Account.NOBODY.prefix[:-3], "--", str(python)]
-        runner = start_runner(home, *prefix, PYTHONPATH=str(copies), LD_LIBRARY_PATH=str(library), HOME=str(home))
-        assert (home / "postgres" / "data").stat().st_uid == Account.NOBODY.owner[0]
-    postgres_url, redis_url = (home / "ready").read_text().split()
-    assert query(postgres_url, "SELECT 1") == [(1,)]
-    with client_of(redis_url) as client:
-        assert client.ping()
-    runner.kill()
-    runner.wait()
+        environment = {"PYTHONPATH": str(copies), "LD_LIBRARY_PATH": str(library), "HOME": str(home)}
+    with a_runner(home, *prefix, **environment):
+        owner = Account.NOBODY.owner[0] if IS_ROOT else os.geteuid()
+        assert (home / "postgres" / "data").stat().st_uid == owner
+        postgres_url, redis_url = (home / "ready").read_text().split()
+        assert query(postgres_url, "SELECT 1") == [(1,)]
+        with client_of(redis_url) as client:
+            assert client.ping()
 
 
 def copy_of_python(folder: Path) -> tuple[Path, Path]:
