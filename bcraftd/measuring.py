@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import cast
 
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-from bcraftd.postgresql.base import DatabaseWrapper, Statements
+from bcraftd.postgresql.base import DatabaseWrapper
 
 # The environment's name for when the request came in, by time.perf_counter: the express lane has had a look before.
 BEGAN = "bcraftd.began"
@@ -52,21 +52,20 @@ IN_PROGRESS = Gauge(
 PROCESSES = Gauge("bcraftd_processes", "Processes that serve and live.", multiprocess_mode="livesum")
 
 
-def _asked() -> Statements:
-    """What this thread's connection has asked so far."""
-    return cast("DatabaseWrapper", connection).statements
+def _asked() -> tuple[int, float]:
+    """What this thread's connections, to replicas too, have asked so far: statements, and the seconds they took."""
+    asked = [cast("DatabaseWrapper", each).statements for each in connections.all(initialized_only=True)]
+    return sum(each.count for each in asked), sum(each.seconds for each in asked)
 
 
 class Spent:
-    """What a request has cost since it came in. SQL is what this thread's connection did meanwhile."""
+    """What a request has cost since it came in. SQL is what this thread's connections did meanwhile."""
 
     __slots__ = ("_began", "_count", "_seconds")
 
     def __init__(self, began: float) -> None:
-        asked = _asked()
         self._began = began
-        self._count: int = asked.count
-        self._seconds: float = asked.seconds
+        self._count, self._seconds = _asked()
 
     @property
     def seconds(self) -> float:
@@ -74,11 +73,11 @@ class Spent:
 
     @property
     def statements(self) -> int:
-        return _asked().count - self._count
+        return _asked()[0] - self._count
 
     @property
     def sql_seconds(self) -> float:
-        return _asked().seconds - self._seconds
+        return _asked()[1] - self._seconds
 
     def fields(self) -> dict[str, float]:
         """As they stand in the log, times in milliseconds."""

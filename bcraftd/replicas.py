@@ -28,7 +28,9 @@ PLAYER, RESOURCE = "player", "resource"
 REST_SECONDS = 5.0
 
 # The log's end moves on by itself: an older one is as true, as long as nothing was written.
-WRITTEN = Entry(family="replicas", key="replica:{kind}:{id}", ttl=3600, volatile=frozenset({"lsn", "timeline"}))
+WRITTEN = Entry(
+    family="replicas", key="replica:{kind}:{id}", ttl=3600, volatile=frozenset({"system", "timeline", "lsn"})
+)
 
 READS = Counter(
     "bcraftd_replica_reads_total",
@@ -41,16 +43,20 @@ for _alias in settings.DATABASE_REPLICAS:
         # A rate needs the 0 from which it rises.
         READS.labels(_alias, _outcome)
 
-# A commit's record is in the log before anybody can see its effects. The timeline tells this primary's log from that
-# of one before it, which may have gone on beyond the place where they parted.
+# A commit's record is in the log before anybody can see its effects. Of which log the place is: the server's number
+# tells it from that of a server which was not made as a copy of this one, and the timeline from that of a primary
+# before it, which may have gone on beyond the place where they parted.
 _PLACE = """
-SELECT pg_current_wal_insert_lsn()::text, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+SELECT (SELECT system_identifier FROM pg_control_system()),
+       ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int,
+       pg_current_wal_insert_lsn()::text
 """
 # A promoted replica is none any more. The timeline is that of its last restartpoint, so that for some minutes after a
 # failover nobody is asked but the primary.
 _HAS_REPLAYED = """
-SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= %s::pg_lsn
-   AND (SELECT timeline_id FROM pg_control_checkpoint()) = %s
+SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn
+   AND (SELECT timeline_id FROM pg_control_checkpoint()) = %(timeline)s
+   AND (SELECT system_identifier FROM pg_control_system()) = %(system)s
 """
 
 # Alias to the time (monotonic) before which it is not asked.
@@ -62,8 +68,8 @@ def _place(kind: str, id: int) -> Fresh:
     """One query, at the primary."""
     with connection.cursor() as cursor:
         cursor.execute(_PLACE)
-        place, timeline = cursor.fetchone()
-    return Fresh({"lsn": place, "timeline": timeline})
+        system, timeline, lsn = cursor.fetchone()
+    return Fresh({"system": system, "timeline": timeline, "lsn": lsn})
 
 
 def entries() -> list[Entry]:
@@ -154,7 +160,7 @@ def _chosen(id: int) -> str | None:
 
 def _has_replayed(alias: str, place: Mapping[str, Any]) -> bool:
     with connections[alias].cursor() as cursor:
-        cursor.execute(_HAS_REPLAYED, [place["lsn"], place["timeline"]])
+        cursor.execute(_HAS_REPLAYED, place)
         (yes,) = cursor.fetchone()
     _resting.pop(alias, None)
     return bool(yes)

@@ -3,6 +3,7 @@ what was answered, and reads that may lag are answered there when they can be.""
 
 import itertools
 import json
+import os
 import re
 import threading
 import time
@@ -15,6 +16,7 @@ import httpx
 import psycopg2
 import pytest
 
+from bcraftd import replicas
 from bcraftd.embedded.postgres import PostgresServer
 from tests.drill.players import PASSWORD, Player, Record
 from tests.drill.stage import Stage
@@ -38,10 +40,10 @@ class Played:
         self.stage.stop()
         self.standby.stop()
 
-    def at_standby(self, statement: str) -> Any:
+    def at_standby(self, statement: str, given: dict[str, Any] | None = None) -> Any:
         with closing(psycopg2.connect(self.standby.url)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
-            cursor.execute(statement)
+            cursor.execute(statement, given)
             return (cursor.fetchone() or [None])[0]
 
     def pause(self) -> None:
@@ -226,6 +228,43 @@ def test_places_are_audited_and_counted_like_everything_that_is_cached(played: P
     assert audit.returncode == 0, audit.stdout
     stats = played.stage.manage("cache_stats", "--json", **with_replica)
     assert json.loads(stats.stdout)["families"]["replicas"]["keys"] >= 1
+
+
+def doctor_says(played: Played, *urls: str) -> tuple[str, str]:
+    """Of replicas: the status, and what was found with the mend."""
+    report = played.stage.manage("doctor", "--json", DATABASE_REPLICA_URLS=",".join(urls))
+    (found,) = (row for row in json.loads(report.stdout)["checks"] if row["name"] == "postgresql replicas")
+    return found["status"], f"{found['detail']} {found['mend']}"
+
+
+def test_the_doctor_tells_a_replica_that_follows_from_one_that_lags_or_copies_another_server(played: Played) -> None:
+    status, _ = doctor_says(played)
+    assert status == "ok"
+    status, said = doctor_says(played, played.standby.url)
+    assert (status, "follows the primary" in said) == ("ok", True)
+
+    played.pause()
+    try:
+        played.gather(*played.player())
+        status, said = doctor_says(played, played.standby.url)
+    finally:
+        played.resume()
+    assert (status, "pg_wal_replay_resume" in said) == ("warning", True)
+
+    status, said = doctor_says(played, played.standby.url, os.environ["DATABASE_URL"])
+    assert (status, "is no copy of the primary" in said) == ("fault", True)
+    assert played.standby.url.split("@")[0] not in said
+
+
+def test_a_place_in_the_log_of_another_server_or_timeline_says_nothing_of_this_one(played: Played) -> None:
+    with closing(psycopg2.connect(played.stage.postgres.url)) as connection, connection.cursor() as cursor:
+        cursor.execute(replicas._PLACE)
+        system, timeline, lsn = cursor.fetchone() or [None] * 3
+    place = {"system": system, "timeline": timeline, "lsn": lsn}
+    wait_until(lambda: played.at_standby(replicas._HAS_REPLAYED, place), "the replica has replayed it")
+    assert not played.at_standby(replicas._HAS_REPLAYED, {**place, "system": system + 1})
+    assert not played.at_standby(replicas._HAS_REPLAYED, {**place, "timeline": timeline + 1})
+    assert not played.at_standby(replicas._HAS_REPLAYED, {**place, "lsn": "FFFF/0"})
 
 
 def test_a_replica_that_is_promoted_or_killed_is_asked_no_more(played: Played) -> None:

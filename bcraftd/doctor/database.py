@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from bcraftd import operations
@@ -45,19 +46,21 @@ def postgresql() -> Finding:
             version = cursor.fetchone()[0]
     except OperationalError as error:
         return _refused(str(error))
-    return ok(f"PostgreSQL {version} at {_place()} answers.")
+    return ok(f"PostgreSQL {version} at {place_of(connection)} answers.")
 
 
-def _place() -> str:
-    names: dict[str, Any] = connection.settings_dict
+def place_of(server: BaseDatabaseWrapper) -> str:
+    """A connection's host, port and database."""
+    names: dict[str, Any] = server.settings_dict
     return f"{names['HOST'] or 'a local socket'}:{names['PORT'] or 5432}/{names['NAME']}"
 
 
 def _refused(said: str) -> Finding:
+    place = place_of(connection)
     for words, meaning, mend in REFUSALS:
         if words in said:
-            return fault(f"{meaning} ({_place()})", mend)
-    return fault(f"PostgreSQL at {_place()} cannot be reached.", "See its log.")
+            return fault(f"{meaning} ({place})", mend)
+    return fault(f"PostgreSQL at {place} cannot be reached.", "See its log.")
 
 
 def version() -> Finding:

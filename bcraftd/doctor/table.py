@@ -1,6 +1,6 @@
 """Every check, in the order of what depends on what. docs/troubleshooting.md has a section of each one's name."""
 
-from bcraftd.doctor import Check, database, host, server, work
+from bcraftd.doctor import Check, database, host, replicas, server, work
 
 _POSTGRESQL = ("postgresql",)
 _TABLES = ("postgresql", "migrations")
@@ -13,6 +13,7 @@ CHECKS = [
     Check("postgresql version", database.version, _POSTGRESQL),
     Check("postgresql connections", database.connections, _POSTGRESQL),
     Check("postgresql clock", database.clock, _POSTGRESQL),
+    Check("postgresql replicas", replicas.replicas, _POSTGRESQL),
     Check("migrations", database.migrations, _POSTGRESQL),
     Check("catalogue", database.catalogue, _TABLES),
     Check("redis", server.redis),
