@@ -31,13 +31,14 @@ class Habits:
 @dataclass(frozen=True, slots=True)
 class Each:
     """What one request of the mix takes. api, redis, postgresql: milliseconds of CPU. commands: of Redis, those inside
-    scripts too. log, data: bytes of PostgreSQL's log and tables. player: bytes of Redis for one who was there in the
-    last day. process: MiB of one process of the API."""
+    scripts too. rows: written by PostgreSQL. log, data: bytes of its log and tables. player: bytes of Redis for one who
+    was there in the last day. process: MiB of one process of the API."""
 
     api: float
     redis: float
     postgresql: float
     commands: float
+    rows: float
     log: float
     data: float
     player: float
@@ -48,16 +49,16 @@ class Each:
         """Of bench/scaling.py's results, as one process of the API took it."""
         one, memory = results["each"]["mix"]["1"], results["memory"]
         return cls(
-            one["api"], one["redis"], one["postgresql"], one["redis_commands"], one["log_bytes"],
-            one["database_bytes"], memory["redis_bytes_per_player"], memory["process_mib"],
+            one["api"], one["redis"], one["postgresql"], one["redis_commands"], one["rows"],
+            one["log_bytes"], one["database_bytes"], memory["redis_bytes_per_player"], memory["process_mib"],
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Of so many daily players. requests, commands: a second at the peak. cores: to be provided. redis: the part of one
-    core that Redis uses, more than 1 is more than its one thread can do. redis_gb, data_gb: kept, and new each day.
-    log_mb: of PostgreSQL, a second."""
+    """Of so many daily players. requests, commands, rows: a second at the peak. cores: to be provided. redis: the part
+    of one core that Redis uses, more than 1 is more than its one thread can do. redis_gb, data_gb: kept, and new each
+    day. log_mb: of PostgreSQL, a second."""
 
     players: int
     requests: float
@@ -68,6 +69,7 @@ class Need:
     redis: float
     redis_gb: float
     postgresql_cores: float
+    rows: float
     log_mb: float
     data_gb: float
 
@@ -87,6 +89,7 @@ def need(players: int, each: Each, habits: Habits = Habits()) -> Need:
         redis=requests * each.redis / 1000,
         redis_gb=players * each.player / 1e9,
         postgresql_cores=requests * each.postgresql / 1000 / habits.busy,
+        rows=requests * each.rows,
         log_mb=requests * each.log / 1e6,
         data_gb=players * habits.hours * 3600 / habits.pause * each.data / 1e9,
     )
@@ -113,6 +116,7 @@ def table(each: Each) -> str:
         "Redis: of its one thread": [f"{one.redis:.0%}" for one in needs],
         "Redis: memory for players": [f"{_number(one.redis_gb)} GB" for one in needs],
         "PostgreSQL: cores": [_number(one.postgresql_cores) for one in needs],
+        "PostgreSQL: rows written a second": [_number(one.rows) for one in needs],
         "PostgreSQL: log a second": [f"{_number(one.log_mb)} MB" for one in needs],
         "PostgreSQL: new data a day": [f"{_number(one.data_gb)} GB" for one in needs],
     }
@@ -122,13 +126,15 @@ def table(each: Each) -> str:
 
 
 def measured_table(results: Mapping[str, Any]) -> str:
-    """What was measured, as docs/scaling.md has it: growth, and CPU in milliseconds for a request."""
+    """What was measured, as docs/scaling.md has it: CPU in milliseconds for a request, what a core of the API would
+    answer a second by that, and growth."""
     names = {"read": "a warm read", "buy": "a purchase", "mix": "the mix, nine reads to a write"}
-    lines = ["| | API | Redis | PostgreSQL | two processes | four |", "|---|---:|---:|---:|---:|---:|"]
+    lines = ["| | API | Redis | PostgreSQL | of a core of the API | two processes | four |",
+             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     for name, shown in names.items():
         one, grown = results["each"][name]["1"], results["grown"][name]
         parts = " | ".join(f"{one[part]:.2f} ms" for part in ("api", "redis", "postgresql"))
-        lines.append(f"| {shown} | {parts} | {grown['2']:.2f} | {grown['4']:.2f} |")
+        lines.append(f"| {shown} | {parts} | {_number(1000 / one['api'])}/s | {grown['2']:.2f} | {grown['4']:.2f} |")
     return "\n".join(lines)
 
 

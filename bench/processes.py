@@ -38,8 +38,13 @@ def family(root: int) -> list[int]:
 
 def cpu_seconds(root: int) -> float:
     """What a process, all below it and those of them that have ended have taken of the processors."""
+    return sum(cpu_by_process(root).values())
+
+
+def cpu_by_process(root: int) -> dict[int, float]:
+    """The same of each of them that still runs, by its pid; with what ended below it and was waited for."""
     known = _all()
-    return sum(known[pid][1] for pid in family(root) if pid in known)
+    return {pid: known[pid][1] for pid in family(root) if pid in known}
 
 
 def resident_mib(pid: int) -> float:

@@ -23,7 +23,7 @@ from bcraftd.embedded.process import Child, Deadline, ServerError
 from bench import plans, tools
 from bench.__main__ import RESULTS, machine
 from bench.load import LoadError, Sample
-from bench.processes import can_limit, cpu_seconds, family, limited, resident_mib
+from bench.processes import can_limit, cpu_by_process, cpu_seconds, family, limited, resident_mib
 from bench.rig import CONNECTIONS, FULL, QUICK, SEED, Bench
 from bench.scenarios import DRAWN
 from bench.stack import KINDS, ROOT, Server, Stack, stack
@@ -49,11 +49,11 @@ class Length:
     tasks: int
 
 
-LENGTHS = {"full": Length(3, 3, 200), "quick": Length(1, 2, 60)}
+LENGTHS = {"full": Length(5, 3, 200), "quick": Length(1, 2, 60)}
 
 
 class Meter:
-    """What the parts have done since it was made: CPU time, Redis commands, commits, bytes of log and data."""
+    """What the parts have done since it was made: CPU time, Redis commands, commits, rows, bytes of log and data."""
 
     def __init__(self, servers: Stack, api: Server) -> None:
         self._servers, self._api = servers, api
@@ -62,9 +62,10 @@ class Meter:
     def _now(self) -> dict[str, float]:
         with self._servers.redis(REDIS) as client:
             info: Found = client.info()
-        ((commits, log, size),) = self._servers.sql(
-            "SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),"
-            " (SELECT wal_bytes FROM pg_stat_wal), pg_database_size(current_database())"
+        ((commits, rows, log, size),) = self._servers.sql(
+            "SELECT xact_commit, tup_inserted + tup_updated + tup_deleted,"
+            " (SELECT wal_bytes FROM pg_stat_wal), pg_database_size(datname)"
+            " FROM pg_stat_database WHERE datname = current_database()"
         )
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return {
@@ -74,6 +75,7 @@ class Meter:
             "load": usage.ru_utime + usage.ru_stime,
             "redis_commands": float(info["total_commands_processed"]),
             "commits": float(commits),
+            "rows": float(rows),
             "log_bytes": float(log),
             "database_bytes": float(size),
         }
@@ -152,7 +154,8 @@ def memory(bench: Bench) -> Found:
 
 
 def background(bench: Bench, length: Length) -> Found:
-    """Short tasks a second by one and by two workers, from a queue that is full, in turn."""
+    """Short tasks a second by one and by two workers, from a queue that is full, in turn; and CPU in milliseconds for a
+    task, of the cluster's processes together, of the busiest of them, and of PostgreSQL."""
     from django.db import connection
     from django_q.models import OrmQ
     from django_q.tasks import async_task
@@ -165,6 +168,7 @@ def background(bench: Bench, length: Length) -> Found:
         raise LoadError("the queue is not worked off")
 
     rates: dict[str, list[float]] = {"1": [], "2": []}
+    each: dict[str, list[dict[str, float]]] = {"1": [], "2": []}
     for count in range(min(length.rounds, 3)):
         for workers in ("1", "2") if count % 2 == 0 else ("2", "1"):
             child = Child(
@@ -179,12 +183,22 @@ def background(bench: Bench, length: Length) -> Found:
                 time.sleep(2)
                 for _ in range(length.tasks):
                     async_task("bcraftd.tasks.idempotency_sweep")
-                rates[workers].append(round(length.tasks / emptied(), 1))
+                # It has begun meanwhile.
+                left = OrmQ.objects.count()
+                cluster, postgresql = cpu_by_process(child.pid), cpu_seconds(bench.stack.postgres.child.pid)
+                seconds = emptied()
+                spent = [after - cluster.get(pid, 0.0) for pid, after in cpu_by_process(child.pid).items()]
+                postgresql = cpu_seconds(bench.stack.postgres.child.pid) - postgresql
+                rates[workers].append(round(left / seconds, 1))
+                each[workers].append(
+                    {part: round(taken / left * 1000, 2) for part, taken in
+                     (("cluster", sum(spent)), ("busiest", max(spent)), ("postgresql", postgresql))}
+                )  # fmt: skip
             finally:
                 child.stop()
         bench.say(f"  round {count + 1}: {rates}")
     connection.close()
-    return {"tasks": length.tasks, "per_second": rates}
+    return {"tasks": length.tasks, "per_second": rates, "each": each}
 
 
 def ratios(found: Found) -> Found:

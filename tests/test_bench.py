@@ -285,13 +285,15 @@ def test_the_page_says_what_was_measured_and_what_follows_from_it() -> None:
 
 
 def test_needs_grow_with_the_players_and_two_processes_are_the_least() -> None:
-    each = capacity.Each(api=2, redis=0.3, postgresql=0.6, commands=15, log=300, data=100, player=2_000, process=100)
+    each = capacity.Each(api=2, redis=0.3, postgresql=0.6, commands=15, rows=0.7, log=300, data=100, player=2_000,
+                         process=100)  # fmt: skip
     few, many = capacity.need(1_000, each), capacity.need(100_000, each)
     assert (few.processes, few.requests) == (2, 20)
     assert many.requests == 2_000
     assert many.api_cores == pytest.approx(2_000 * 0.002 / 0.6)
     assert many.processes == 7
     assert many.redis == pytest.approx(0.6)
+    assert many.rows == pytest.approx(1_400)
     assert many.redis_gb == pytest.approx(0.2)
     assert many.data_gb == pytest.approx(100_000 * 720 * 100 / 1e9)
     assert capacity.most_players(each) == 100_000
