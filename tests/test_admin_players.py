@@ -10,8 +10,9 @@ from django.db import connection
 from django.urls import reverse
 
 from accounts.models import LedgerEntry, Player, Role
-from bcraftd import economy
+from bcraftd import dashboard, economy
 from inventory.models import ItemMovement
+from market.models import Trade
 from tests.operators import Operator, admin, messages_of, populate
 from tests.support import Api, queries, resource_id
 
@@ -202,8 +203,27 @@ def test_the_first_page_says_how_the_world_stands_in_few_queries(ada: Api, bob: 
     # No worker runs beside a test, and a task has failed.
     assert [row["name"] for row in page.context["troubles"]] == ["worker", "economy"]
     assert "No worker runs" in text
-    assert {tile["name"] for tile in page.context["tiles"]} >= {"Players", "Listings"}
+    tiles = {tile["name"]: (tile["value"], tile["note"]) for tile in page.context["tiles"]}
+    # Nobody has analyzed the tables of a young world.
+    assert (tiles["Players"], tiles["Trades"]) == ((Player.objects.count(), ""), (Trade.objects.count(), ""))
+    assert Player.objects.count() >= 2
     assert "a thing" in text
+
+
+def test_few_rows_are_counted_and_many_estimated_without_going_through_them(
+    ada: Api, bob: Api, olga: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = Player.objects.count()
+    monkeypatch.setattr(dashboard, "FEW", 1)
+    with queries() as seen:
+        assert dashboard._rows(Player, -1) == (1, "at least")
+    assert [sql for sql in seen if "LIMIT 2)" in sql] == seen
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE accounts_player")
+    (tile,) = [tile for tile in olga.get("index").context["tiles"] if tile["name"] == "Players"]
+    assert (tile["value"], tile["note"]) == (everybody, "estimated")
+    assert everybody > 1
 
 
 def test_the_first_page_stands_without_redis(olga: Operator) -> None:
