@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from bcraftd.cache import background, store
 from tests.mutants import worker
-from tests.support import Api, clean_world
+from tests.support import Api, catalogue_again, clean_world
 
 
 @pytest.fixture(scope="session")
@@ -35,18 +36,35 @@ def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["tests.support.QuickArgon2"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_found_once() -> Iterator[None]:
+    """Each client of Django's makes the middlewares anew, and WhiteNoise then looks for every static file: a third of
+    most tests' time."""
+    found: dict[str, Any] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def once(self: Any) -> None:
+        if not found:
+            look(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
+
+
 @pytest.fixture
 def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The seeded catalogue, no players, an empty Redis. Commits are real; what a test leaves is removed after it."""
     from bcraftd import schedules
     from environment.seeding import environment_seed
-    from inventory.seeding import catalogue_seed
 
     with django_db_blocker.unblock():
         # A test before this one may have gone without Redis.
         store.breaker.close(store.breaker.trips)
         clean_world()
-        catalogue_seed()
+        catalogue_again()
         environment_seed()
         schedules.upsert()
         store.client().flushdb()
