@@ -34,7 +34,8 @@ def played(listings: int, players: int) -> Size:
 
 
 # Each listing is of pieces that its seller gathered. A third is sold out; of the others four in ten are sold, and every
-# second of them is cancelled. Ids are those of generate_series. Triggers do not run: what they would write is here.
+# second of them is cancelled. No two were made at the same time: of such PostgreSQL cannot estimate how many are older.
+# Ids are those of generate_series. Triggers do not run: what they would write is here.
 WORLD = """
 SET LOCAL session_replication_role = replica;
 
@@ -49,7 +50,8 @@ ORDER BY id LIMIT %(kinds)s;
 INSERT INTO market_listing (id, seller_id, resource_id, quantity, remaining, unit_price, status, views, created_at,
                             expires_at, closed_at)
 SELECT n, 1 + n %% %(players)s, kinds.id, %(quantity)s, CASE n %% 3 WHEN 0 THEN 0 ELSE %(quantity)s * 6 / 10 END,
-       10 + n %% 91, (ARRAY['sold', 'active', 'cancelled'])[1 + n %% 3], 0, now(), now() + interval '7 days',
+       10 + n %% 91, (ARRAY['sold', 'active', 'cancelled'])[1 + n %% 3], 0,
+       now() - (%(listings)s - n) * interval '1 ms', now() + interval '7 days',
        CASE n %% 3 WHEN 1 THEN NULL ELSE now() END
 FROM generate_series(1, %(listings)s) n JOIN kinds ON kinds.place = n %% (SELECT count(*) FROM kinds);
 
