@@ -1,15 +1,20 @@
 """Redis under Sentinel: the primary dies while players play, and nobody reads anything old or gets an error."""
 
 import json
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from redis.sentinel import MasterNotFoundError
 
 from bcraftd.cache.sentinel import Majority
+from bcraftd.cache.term import LEASE
+from bcraftd.embedded.process import Deadline
 from tests.drill.cluster import SERVICE
 from tests.drill.namespaces import Network
 from tests.drill.players import Player, Record, playing
@@ -66,6 +71,33 @@ def test_a_primary_is_whom_most_of_the_sentinels_name(stage: Stage) -> None:
         Majority(alive, **asked).discover_master("another")
 
 
+def test_trust_that_was_withdrawn_is_given_by_nobody_whom_most_of_the_sentinels_do_not_answer(stage: Stage) -> None:
+    with closing(psycopg2.connect(stage.postgres.url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+
+        def term() -> tuple[str, str, bool]:
+            cursor.execute("SELECT run, stamp, trusted FROM bcraftd_redisterm")
+            return cursor.fetchone() or ("", "", False)
+
+        before = term()
+        assert before[2]
+        silent = stage.cluster.sentinels[:2]
+        for sentinel in silent:
+            sentinel.child.send(signal.SIGSTOP)
+        try:
+            cursor.execute("UPDATE bcraftd_redisterm SET trusted = false, changed_at = clock_timestamp()")
+            # Every process tries it four times a second, over connections to the primary that still stand.
+            for _ in Deadline(LEASE + 3).ticks(0.1):
+                assert not term()[2]
+        finally:
+            for sentinel in silent:
+                sentinel.child.send(signal.SIGCONT)
+        for _ in Deadline(NORMAL_WITHIN).ticks(0.1):
+            if term()[2]:
+                break
+        assert term() == before, "the same Redis, with what it holds"
+
+
 # What the prototype's users have, beside the API's own entries.
 PLAIN = """
 import json
@@ -113,6 +145,7 @@ def test_a_split_of_the_old_primary_serves_nothing_old(tmp_path: Path, sockets: 
                 time.sleep(NORMAL_WITHIN)
                 with stage.cluster.first.client() as old:
                     assert old.info("replication")["role"] == "master", "it does not know"
+                healing = record.now
                 network.heal()
                 healed = record.now
                 time.sleep(NORMAL_WITHIN)
@@ -120,7 +153,7 @@ def test_a_split_of_the_old_primary_serves_nothing_old(tmp_path: Path, sockets: 
             stage.stop()
     assert (record.failed, record.stale, record.lost) == ([], [], [])
     # Until the new one counts, the old one does: what the others could not drop there, the instance beside it drops.
-    split = [(instance, cache) for at, instance, cache in record.outcomes if promoted + 6 < at < healed]
+    split = [(instance, cache) for at, instance, cache in record.outcomes if promoted + 6 < at < healing]
     assert {cache for instance, cache in split if instance == 0} == {"BYPASS"}, "what is beside the old primary is past"
     used = [cache for instance, cache in split if instance == 1]
     assert {"HIT", "MISS"} <= set(used), "the new one is used"

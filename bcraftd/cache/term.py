@@ -11,7 +11,9 @@ that counts, a random stamp that all values of its term carry, and whether it is
   which counts, or until nobody trusts any (it withdraws the trust after GRACE) for as long as a lease lasts.
 - **Trust passes on** only over such a pause, alone (the lock exclusively), and to another server only with a new stamp:
   whatever was filled before the failover is unknown, whichever invalidations the replication lost. The same server
-  gets its trust back, and its values with it, only once no outbox row is left.
+  gets its trust back, and its values with it, only once no outbox row is left. Either is given only by who has just
+  been told by most of the sentinels that it is the primary: in a split the old one's side would else take the trust
+  back again and again.
 
 The lease is Gray and Cheriton's (SOSP 1989); the growing terms are those of any election, here with a random name in
 place of a number, because a value is compared with the one that counts and with no other.
@@ -144,19 +146,19 @@ def obtain() -> None:
     """
     keeper_start()
     asked, term, mine = time.monotonic(), read(), store.server.identity
-    if term.trusted and term.run != mine:
-        # This process may be the one that is behind: the sentinels are asked anew.
+    if not term.trusted and term.age < LEASE:
+        raise store.StoreDown("somebody may still serve from the Redis that counted until now")
+    if not term.trusted or term.run != mine:
+        # This process may be the one that is behind: the trust is for whom most of the sentinels name now.
         store.client().connection_pool.disconnect()
         store.ping()
         asked, term, mine = time.monotonic(), read(), store.server.identity
         if term.trusted and term.run != mine:
             withdraw(term)
             raise store.StoreDown("another Redis counted until now")
-    if not term.trusted:
-        if term.age < LEASE:
-            raise store.StoreDown("somebody may still serve from the Redis that counted until now")
-        _trust(mine)
-        asked, term = time.monotonic(), read()
+        if not term.trusted:
+            _trust(mine)
+            asked, term = time.monotonic(), read()
     if not _hold(term, asked):
         raise store.StoreDown("another Redis counts by now")
 
