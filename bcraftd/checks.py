@@ -118,7 +118,7 @@ def redis_asks_who_is_there(app_configs: Sequence[AppConfig] | None, **options: 
     return [
         Error(
             f"REDIS_URL (or REDIS_HOST) names a Redis on {', '.join(hosts)} without a password.",
-            hint="Give that server a requirepass, and us redis://:password@host:port/number (or REDIS_PASSWORD).",
+            hint="Give that server a requirepass, and use redis://:password@host:port/number (or REDIS_PASSWORD).",
             id="bcraftd.E009",
         )
     ]
