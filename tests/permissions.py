@@ -19,8 +19,8 @@ from tests.support import Api, profession_id, resource_id
 
 PASSWORD = "correct horse battery"
 WOOD = "mutterwood-log"
-# The catalogue's ids and the names of roles are everybody's.
-EVERYBODYS = ("resource_id", "profession_id", "role")
+# Everybody's: the catalogue's ids, names of roles and of reasons (who gathers in vain has no row with that reason).
+EVERYBODYS = ("resource_id", "profession_id", "role", "reason")
 # Smaller numbers (levels, quantities of a day's work) are the same for many, and tell nothing of anybody.
 DISTINCT = 100_000
 # The microseconds of a time are no amount.
